@@ -1,0 +1,2 @@
+export * from './dtypes/index.ts';
+export * from './errors.ts';

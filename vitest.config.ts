@@ -1,0 +1,15 @@
+import { shaderText } from '@xlstm-tooling/shader-text';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  plugins: [shaderText()],
+  resolve: { conditions: ['@xlstm/source'] },
+  ssr: { resolve: { conditions: ['@xlstm/source', 'node', 'import', 'default'] } },
+  test: {
+    include: ['{packages,apps,tooling}/*/src/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+});
