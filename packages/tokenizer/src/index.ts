@@ -1,1 +1,3 @@
-export {};
+export { type ByteTokenizerOptions, byteTokenizer } from './byte-tokenizer.ts';
+export { type LoadTokenizerOptions, loadTokenizer } from './load-tokenizer.ts';
+export type { DecodeOptions, EncodeOptions, StreamDecoder, Tokenizer } from './tokenizer.ts';
