@@ -1,1 +1,6 @@
-export {};
+export { type BenchResult, benchKernel, type KernelBench } from './bench-kernel.ts';
+export { type Comparison, compare, FLOAT32, type Tolerance } from './compare.ts';
+export { isRequired, offerSoftwareAdapter, type TestDevice, testDevices } from './devices.ts';
+export { Random } from './random.ts';
+export { type OutputResult, runCase } from './run-case.ts';
+export { type CaseBuffer, defineSpec, type KernelCase, type KernelCost, type KernelSpec } from './spec.ts';

@@ -1,0 +1,199 @@
+import { DeviceBuffer } from '../buffer.ts';
+import { allocationBytes, Device, type DeviceInfo } from '../device.ts';
+import { type Dtype, type NumberArray, newArray } from '../dtypes/index.ts';
+import { DeviceError, DisposedError, OutOfMemoryError } from '../errors.ts';
+import type { Binding, Kernel, ParamType, WeightView } from '../kernel.ts';
+import { checkLaunch, type Launch } from '../launch.ts';
+import type { Program } from '../program.ts';
+
+/** A buffer in host memory. */
+class CpuBuffer extends DeviceBuffer {
+  data: NumberArray;
+  /** What references get for a binding that takes several dtypes; made once. */
+  readonly weights: WeightView;
+  readonly #onRelease: () => void;
+
+  constructor(device: CpuDevice, dtype: Dtype, length: number, owner: string, label: string, onRelease: () => void) {
+    super(device, dtype, length, owner, label);
+    this.data = newArray(dtype, length);
+    this.weights = { dtype, data: this.data as Float32Array | Uint16Array };
+    this.#onRelease = onRelease;
+  }
+
+  protected release(): void {
+    this.data = newArray(this.dtype, 0);
+    this.weights.data = this.data as Float32Array | Uint16Array;
+    this.#onRelease();
+  }
+}
+
+type Command = () => void;
+
+class CpuProgram implements Program {
+  readonly label: string;
+  readonly dispatches: number;
+  #commands: readonly Command[] | undefined;
+
+  constructor(label: string, commands: readonly Command[], dispatches: number) {
+    this.label = label;
+    this.#commands = commands;
+    this.dispatches = dispatches;
+  }
+
+  run(): void {
+    if (!this.#commands) {
+      throw new DisposedError(`program.run: program "${this.label}" was disposed; record it again`);
+    }
+    for (const command of this.#commands) command();
+  }
+
+  dispose(): void {
+    this.#commands = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** A binding that always holds one dtype reaches the reference as a plain typed array, others with their dtype. */
+function viewOf(binding: Binding, buffer: CpuBuffer | undefined): NumberArray | WeightView | undefined {
+  if (!buffer) return undefined;
+  return binding.dtypes.length === 1 ? buffer.data : buffer.weights;
+}
+
+/**
+ * The device that every machine has: it runs the kernels' reference implementations, at once and in order.
+ * It is the oracle of the tests and the fallback of `auto`.
+ */
+export class CpuDevice extends Device {
+  readonly kind = 'cpu';
+  readonly info: DeviceInfo;
+  readonly maxBufferBytes: number = 2 ** 33;
+  readonly lost: Promise<Error> = new Promise(() => {});
+  #recording: { commands: Command[]; dispatches: number } | undefined;
+
+  constructor() {
+    super();
+    this.info = {
+      kind: 'cpu',
+      name: 'CPU',
+      vendor: '',
+      architecture: typeof process === 'undefined' ? 'javascript' : process.arch,
+      software: false,
+      features: [],
+      limits: { maxBufferBytes: this.maxBufferBytes },
+    };
+  }
+
+  launch<B extends Record<string, Binding>, P extends Record<string, ParamType>>(
+    kernel: Kernel<B, P>,
+    launch: Launch<B, P>,
+  ): void {
+    this.assertUsable(kernel.id);
+    const plain = kernel as unknown as Kernel;
+    const buffers = launch.buffers as Record<string, DeviceBuffer | undefined>;
+    checkLaunch(this, plain, { buffers, params: launch.params });
+    const reference = plain.reference;
+    if (!reference) {
+      throw new DeviceError(`${kernel.id}: this kernel has no reference implementation, which the cpu device runs`);
+    }
+    const params = { ...launch.params };
+    const bound = Object.entries(plain.bindings).map(
+      ([name, binding]) => [name, binding, buffers[name] as CpuBuffer | undefined] as const,
+    );
+    const command: Command = () => {
+      const views: Record<string, NumberArray | WeightView | undefined> = {};
+      for (const [name, binding, buffer] of bound) {
+        buffer?.assertLive(kernel.id);
+        views[name] = viewOf(binding, buffer);
+      }
+      (reference as (views: unknown, params: unknown) => void)(views, params);
+    };
+    this.#queue(command, 1);
+  }
+
+  record(build: () => void, label = 'program'): Program {
+    this.assertUsable('record');
+    this.refuseInRecord('record', this.#recording !== undefined);
+    const recording = { commands: [] as Command[], dispatches: 0 };
+    this.#recording = recording;
+    try {
+      build();
+    } finally {
+      this.#recording = undefined;
+    }
+    return new CpuProgram(label, recording.commands, recording.dispatches);
+  }
+
+  flush(): void {
+    this.assertUsable('flush');
+  }
+
+  async sync(): Promise<void> {
+    this.assertUsable('sync');
+    // Launches block; a macrotask between them lets signals, timers and input through.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
+  variants(kernel: Kernel): readonly string[] {
+    return kernel.reference ? ['reference'] : [];
+  }
+
+  protected allocate(dtype: Dtype, length: number, owner: string, label: string): DeviceBuffer {
+    const bytes = allocationBytes(dtype, length);
+    if (bytes > this.maxBufferBytes) {
+      throw new OutOfMemoryError(
+        `alloc: "${label}" needs ${bytes} bytes, one buffer holds at most ${this.maxBufferBytes}; split it`,
+      );
+    }
+    try {
+      const buffer = new CpuBuffer(this, dtype, length, owner, label, () => this.ledger.remove(owner, bytes));
+      this.ledger.add(owner, bytes);
+      return buffer;
+    } catch (cause) {
+      throw new OutOfMemoryError(`alloc: no memory for "${label}" (${bytes} bytes)`, { cause });
+    }
+  }
+
+  protected write(buffer: DeviceBuffer, data: NumberArray, offset: number): void {
+    this.refuseInRecord('upload', this.#recording !== undefined);
+    (buffer as CpuBuffer).data.set(data, offset);
+  }
+
+  protected async fetch(buffer: DeviceBuffer, offset: number, length: number): Promise<NumberArray> {
+    this.refuseInRecord('read', this.#recording !== undefined);
+    return (buffer as CpuBuffer).data.slice(offset, offset + length);
+  }
+
+  protected duplicate(
+    source: DeviceBuffer,
+    target: DeviceBuffer,
+    sourceOffset: number,
+    targetOffset: number,
+    length: number,
+  ): void {
+    this.#queue(() => {
+      const view = (source as CpuBuffer).data.subarray(sourceOffset, sourceOffset + length);
+      (target as CpuBuffer).data.set(view, targetOffset);
+    }, 0);
+  }
+
+  protected zero(buffer: DeviceBuffer): void {
+    this.#queue(() => (buffer as CpuBuffer).data.fill(0), 0);
+  }
+
+  protected close(): void {}
+
+  #queue(command: Command, dispatches: number): void {
+    if (this.#recording) {
+      this.#recording.commands.push(command);
+      this.#recording.dispatches += dispatches;
+    } else command();
+  }
+}
+
+/** Creates the CPU device. It needs nothing and always works. */
+export function createCpuDevice(): CpuDevice {
+  return new CpuDevice();
+}

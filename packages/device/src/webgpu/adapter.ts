@@ -1,0 +1,99 @@
+import { DeviceError } from '../errors.ts';
+
+/** What creating a WebGPU device may be told. */
+export interface AdapterOptions {
+  powerPreference?: GPUPowerPreference;
+  /**
+   * Dawn toggles for Node, such as `vulkan_enable_f16_on_nvidia`; a browser refuses them.
+   * Dawn reads toggles when its instance is made, so the first call in a process decides.
+   */
+  toggles?: readonly string[];
+}
+
+interface NodeWebGpu {
+  create(flags: string[]): GPU;
+  globals: Record<string, unknown>;
+}
+
+let nodeGpu: Promise<GPU> | undefined;
+let nodeToggles = '';
+
+/** Dawn's JavaScript process must hold on to the instance: a collected GPU object takes its devices with it. */
+async function openDawn(toggles: readonly string[]): Promise<GPU> {
+  // A variable keeps bundlers for browsers from following the import.
+  const specifier = 'webgpu';
+  let dawn: NodeWebGpu;
+  try {
+    dawn = (await import(/* @vite-ignore */ specifier)) as NodeWebGpu;
+  } catch (cause) {
+    throw new DeviceError(
+      `webgpu: the package "webgpu" (Dawn for Node) could not be loaded (${reason(cause)}); install it, or use device cpu`,
+      { cause },
+    );
+  }
+  for (const [name, value] of Object.entries(dawn.globals)) {
+    if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  }
+  const enabled = toggles.length > 0 ? [`enable-dawn-features=${toggles.join(',')}`] : [];
+  return dawn.create(enabled);
+}
+
+function reason(cause: unknown): string {
+  return (cause instanceof Error ? cause.message : String(cause)).split('\n')[0]!;
+}
+
+/** The platform's entry to WebGPU: the browser's or Deno's `navigator.gpu`, else Dawn through Node's `webgpu`. */
+export async function findGpu(toggles: readonly string[] = []): Promise<GPU> {
+  const native = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+  if (native) {
+    if (toggles.length > 0) {
+      throw new DeviceError(`webgpu: toggles (${toggles.join(', ')}) are Dawn's in Node; a browser has none`);
+    }
+    return native;
+  }
+  if (typeof process === 'undefined' || !process.versions?.node) {
+    throw new DeviceError(
+      'webgpu: this environment has no navigator.gpu; use a browser with WebGPU over https or localhost, or device cpu',
+    );
+  }
+  const wanted = [...toggles].sort().join(',');
+  if (nodeGpu && wanted !== nodeToggles && wanted !== '') {
+    throw new DeviceError(
+      `webgpu: Dawn already runs in this process with toggles "${nodeToggles}"; ask for "${wanted}" at the first call`,
+    );
+  }
+  if (!nodeGpu) {
+    nodeToggles = wanted;
+    nodeGpu = openDawn(toggles);
+    nodeGpu.catch(() => {
+      nodeGpu = undefined;
+    });
+  }
+  return nodeGpu;
+}
+
+/** Asks for an adapter. @throws DeviceError that says why there is none. */
+export async function requestAdapter(options: AdapterOptions = {}): Promise<GPUAdapter> {
+  const gpu = await findGpu(options.toggles);
+  let adapter: GPUAdapter | null;
+  try {
+    adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' });
+  } catch (cause) {
+    throw new DeviceError(`webgpu: asking for an adapter failed (${reason(cause)}); use device cpu`, { cause });
+  }
+  if (!adapter) {
+    throw new DeviceError(
+      'webgpu: no adapter: the system shows no usable GPU driver (Vulkan, Metal or D3D12); install a GPU driver, name a software one with VK_ICD_FILENAMES, or use device cpu',
+    );
+  }
+  return adapter;
+}
+
+/** Names of software rasterisers: correct, and slower than our CPU device. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
+
+/** Whether an adapter computes on the CPU. */
+export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
+  if ((info as { isFallbackAdapter?: boolean }).isFallbackAdapter) return true;
+  return SOFTWARE.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`);
+}

@@ -1,0 +1,113 @@
+import type { DeviceBuffer } from '../buffer.ts';
+import { DisposedError } from '../errors.ts';
+import type { Program } from '../program.ts';
+
+/** One thing that the queue does, ready to be encoded. */
+export type Command =
+  | { type: 'dispatch'; pipeline: GPUComputePipeline; bindGroup: GPUBindGroup; x: number; y: number; z: number }
+  | {
+      type: 'copy';
+      source: GPUBuffer;
+      target: GPUBuffer;
+      sourceOffset: number;
+      targetOffset: number;
+      size: number;
+    }
+  | { type: 'clear'; target: GPUBuffer };
+
+/**
+ * Encodes commands into as few passes as ordering allows: dispatches share one pass, in which WebGPU orders them;
+ * copies and clears end it.
+ */
+export class CommandEncoder {
+  readonly #device: GPUDevice;
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #pipeline: GPUComputePipeline | undefined;
+  /** Commands encoded since the last submit. */
+  pending = 0;
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  add(command: Command): void {
+    this.#encoder ??= this.#device.createCommandEncoder();
+    this.pending++;
+    if (command.type === 'dispatch') {
+      this.#pass ??= this.#encoder.beginComputePass();
+      if (this.#pipeline !== command.pipeline) {
+        this.#pass.setPipeline(command.pipeline);
+        this.#pipeline = command.pipeline;
+      }
+      this.#pass.setBindGroup(0, command.bindGroup);
+      this.#pass.dispatchWorkgroups(command.x, command.y, command.z);
+      return;
+    }
+    this.#endPass();
+    if (command.type === 'copy') {
+      this.#encoder.copyBufferToBuffer(
+        command.source,
+        command.sourceOffset,
+        command.target,
+        command.targetOffset,
+        command.size,
+      );
+    } else this.#encoder.clearBuffer(command.target);
+  }
+
+  submit(): void {
+    if (!this.#encoder) return;
+    this.#endPass();
+    const encoder = this.#encoder;
+    this.#encoder = undefined;
+    this.pending = 0;
+    this.#device.queue.submit([encoder.finish()]);
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+    this.#pipeline = undefined;
+  }
+}
+
+/** A recorded command list; `replay` queues it on the device that made it. */
+export class WebGpuProgram implements Program {
+  readonly label: string;
+  readonly dispatches: number;
+  #commands: readonly Command[] | undefined;
+  readonly #buffers: readonly DeviceBuffer[];
+  readonly #replay: (commands: readonly Command[]) => void;
+
+  constructor(
+    label: string,
+    commands: readonly Command[],
+    buffers: readonly DeviceBuffer[],
+    replay: (commands: readonly Command[]) => void,
+  ) {
+    this.label = label;
+    this.#commands = commands;
+    this.#buffers = buffers;
+    this.#replay = replay;
+    this.dispatches = commands.filter((command) => command.type === 'dispatch').length;
+  }
+
+  run(): void {
+    if (!this.#commands) {
+      throw new DisposedError(`program.run: program "${this.label}" was disposed; record it again`);
+    }
+    for (const buffer of this.#buffers) {
+      if (buffer.disposed) buffer.assertLive(`program.run ("${this.label}")`);
+    }
+    this.#replay(this.#commands);
+  }
+
+  dispose(): void {
+    this.#commands = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

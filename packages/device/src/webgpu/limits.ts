@@ -1,0 +1,64 @@
+import type { WebGpuLimits, WebGpuNeeds } from '../kernel.ts';
+
+/** Features that some kernel form uses; requested where the adapter has them, never required. */
+const WANTED_FEATURES: readonly string[] = [
+  'shader-f16',
+  'subgroups',
+  'timestamp-query',
+  'chromium-experimental-subgroup-matrix',
+];
+
+/** Limits where more is better for us; requested at the adapter's own values. */
+const WANTED_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeWorkgroupsPerDimension',
+] as const;
+
+/** The device descriptor that asks for all an adapter offers of what kernels can use. */
+export function descriptorFor(adapter: GPUAdapter): GPUDeviceDescriptor {
+  const requiredFeatures = WANTED_FEATURES.filter((feature) => adapter.features.has(feature)) as GPUFeatureName[];
+  const requiredLimits: Record<string, number> = {};
+  for (const name of WANTED_LIMITS) requiredLimits[name] = adapter.limits[name];
+  return { label: 'xlstm', requiredFeatures, requiredLimits };
+}
+
+/** A plain copy of a GPUSupportedLimits, whose values are getters on its prototype. */
+export function listLimits(limits: GPUSupportedLimits): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const name in limits) {
+    const value = (limits as unknown as Record<string, unknown>)[name];
+    if (typeof value === 'number') found[name] = value;
+  }
+  return found;
+}
+
+/** What kernels may choose their constants and grids by. */
+export function kernelLimits(device: GPUDevice): WebGpuLimits {
+  const info = device.adapterInfo as GPUAdapterInfo | undefined;
+  const subgroups = device.features.has('subgroups');
+  return {
+    maxInvocationsPerWorkgroup: device.limits.maxComputeInvocationsPerWorkgroup,
+    maxWorkgroupStorageBytes: device.limits.maxComputeWorkgroupStorageSize,
+    maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
+    minSubgroupSize: subgroups ? (info?.subgroupMinSize ?? 4) : 0,
+    maxSubgroupSize: subgroups ? (info?.subgroupMaxSize ?? 128) : 0,
+  };
+}
+
+/** Whether a device grants what a kernel variant needs. */
+export function meetsNeeds(device: GPUDevice, limits: WebGpuLimits, needs: WebGpuNeeds | undefined): boolean {
+  if (!needs) return true;
+  return (
+    (needs.features ?? []).every((feature) => device.features.has(feature)) &&
+    limits.minSubgroupSize >= (needs.minSubgroupSize ?? 0) &&
+    limits.maxInvocationsPerWorkgroup >= (needs.invocationsPerWorkgroup ?? 0) &&
+    limits.maxWorkgroupStorageBytes >= (needs.workgroupStorageBytes ?? 0)
+  );
+}

@@ -1,0 +1,12 @@
+import type { WebGpuLimits } from '@xlstm/device';
+
+/**
+ * Spreads `count` workgroups over x and y, since one dimension ends at 65,535. Kernels find their index as
+ * `group.x + group.y * groups.x` and skip those past the end.
+ */
+export function spread(count: number, limits: WebGpuLimits): readonly [number, number, number] {
+  const most = limits.maxWorkgroupsPerDimension;
+  if (count <= most) return [count, 1, 1];
+  const y = Math.ceil(count / most);
+  return [Math.ceil(count / y), y, 1];
+}
