@@ -77,12 +77,12 @@ export type DeviceReport = { kind: DeviceKind; info: DeviceInfo } | { kind: Devi
 export async function listDevices(): Promise<DeviceReport[]> {
   const reports: DeviceReport[] = [];
   try {
-    using device = await createWebGpuDevice();
+    const device = await createWebGpuDevice();
     reports.push({ kind: 'webgpu', info: device.info });
+    device.dispose();
   } catch (error) {
     reports.push({ kind: 'webgpu', absent: messageOf(error) });
   }
-  using cpu = createCpuDevice();
-  reports.push({ kind: 'cpu', info: cpu.info });
+  reports.push({ kind: 'cpu', info: createCpuDevice().info });
   return reports;
 }

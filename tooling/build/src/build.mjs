@@ -35,6 +35,8 @@ const bundle = await rolldown({
   plugins: [shaderText()],
   external: (id) => !id.startsWith('.') && !id.startsWith('/'),
   treeshake: false,
+  // What Node 20 and today's browsers run; `using` declarations are not in it, so sources avoid them.
+  transform: { target: 'es2022' },
 });
 await bundle.write({
   dir: 'dist',
