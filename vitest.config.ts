@@ -6,7 +6,8 @@ export default defineConfig({
   resolve: { conditions: ['@xlstm/source'] },
   ssr: { resolve: { conditions: ['@xlstm/source', 'node', 'import', 'default'] } },
   test: {
-    include: ['{packages,apps,tooling}/*/src/**/*.test.ts'],
+    // Setup runs before anything is installed, so it and its tests are plain JavaScript.
+    include: ['{packages,apps,tooling}/*/src/**/*.test.ts', 'tooling/setup/src/**/*.test.mjs'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
