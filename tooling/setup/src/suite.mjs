@@ -171,9 +171,7 @@ function readReport(path, code) {
   }
   const { passed, failed, skipped } = report;
   const tests = { passed, failed, skipped: skipped.length };
-  const reasons = skipped
-    .map(({ test: name, reason }) => `skipped: ${name}: ${reason || 'no reason given'}`)
-    .join('\n');
+  const reasons = skipped.map(({ test: name, reason }) => `skipped: ${name}${reason && `: ${reason}`}`).join('\n');
   if (passed + failed === 0) {
     return { state: 'failed', note: `${reasons}\nno test ran`.trim(), tests: { ...tests, failed: 1 } };
   }
