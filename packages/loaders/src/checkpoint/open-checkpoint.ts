@@ -1,0 +1,86 @@
+import { CheckpointError } from '@xlstm/device';
+import type { ByteSource } from '../byte-source/byte-source.ts';
+import type { TensorInfo } from '../safetensors/header.ts';
+import { type CheckpointFiles, lentFiles, listed, readJsonObject } from './checkpoint-files.ts';
+import { hasHuggingFaceWeights, huggingFaceTensors, INDEX_FILE, SINGLE_FILE } from './huggingface-layout.ts';
+import { hasNativeWeights, NATIVE_CONFIG, nativeConfig, nativeTensors } from './native-layout.ts';
+
+/** An open checkpoint: small files parsed, every safetensors header checked, tensors still on disk. */
+export interface Checkpoint extends AsyncDisposable {
+  /** `config.json` or `config.yaml` with its published field names; its meaning is the model's to check. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly configFormat: 'huggingface' | 'native';
+  /** By their names in the Hugging Face layout, whichever layout they came in. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** `generation_config.json`, where there is one. */
+  readonly generationConfig?: Readonly<Record<string, unknown>>;
+  /** Reads and parses `tokenizer.json`, where there is one. */
+  readonly tokenizerJson?: () => Promise<Readonly<Record<string, unknown>>>;
+  /** `tokenizer_config.json`, where there is one. */
+  readonly tokenizerConfig?: Readonly<Record<string, unknown>>;
+  /** Closes the files that `openCheckpoint` opened; sources that were handed in stay open. */
+  close(): Promise<void>;
+}
+
+const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
+const MAX_TOKENIZER_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Opens a checkpoint in the Hugging Face layout (`config.json` with `model.safetensors`, or with
+ * `model.safetensors.index.json` and its shards) or in the reference's (`config.yaml` with `model_0.safetensors`,
+ * `model_1.safetensors`, …). With both, the Hugging Face layout counts. No tensor is read yet.
+ *
+ * @param from a folder's path (Node only), or sources named as the files are. Sources stay the caller's to close; so
+ * that downloads fit in, `CheckpointFiles` are taken too, and closed by `close`.
+ * @throws CheckpointError for a folder without a checkpoint, a missing or doubled shard or tensor, an index that names
+ * a file outside its folder, damaged files; then nothing stays open. `signal.reason` when aborted.
+ * @example
+ * await using checkpoint = await openCheckpoint('models/stories');
+ * const embedding = await loadTensor(checkpoint.tensors.get('backbone.embeddings.weight')!, 'fp32');
+ */
+export async function openCheckpoint(
+  from: string | readonly ByteSource[] | CheckpointFiles,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Checkpoint> {
+  options.signal?.throwIfAborted();
+  const files = await filesOf(from);
+  try {
+    return await readCheckpoint(files, options.signal);
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+}
+
+async function filesOf(from: string | readonly ByteSource[] | CheckpointFiles): Promise<CheckpointFiles> {
+  if (typeof from === 'string') return (await import('../node/folder-files.ts')).folderFiles(from);
+  return 'open' in from ? from : lentFiles(from);
+}
+
+async function readCheckpoint(files: CheckpointFiles, signal: AbortSignal | undefined): Promise<Checkpoint> {
+  const { names } = files;
+  const json = (name: string): Promise<Readonly<Record<string, unknown>>> =>
+    readJsonObject(files, name, MAX_CONFIG_BYTES, signal);
+  const isHuggingFace = names.includes('config.json') && hasHuggingFaceWeights(names);
+  const isNative = names.includes(NATIVE_CONFIG) && hasNativeWeights(names);
+  if (!isHuggingFace && !isNative) {
+    throw new CheckpointError(
+      `openCheckpoint: ${files.place} holds no checkpoint; looked for config.json with ${SINGLE_FILE} or ${INDEX_FILE}, and for ${NATIVE_CONFIG} with model_0.safetensors; found ${listed(names)}; name the folder that holds these files`,
+    );
+  }
+  const config = isHuggingFace ? await json('config.json') : await nativeConfig(files, signal);
+  const tensors = isHuggingFace ? await huggingFaceTensors(files, signal) : await nativeTensors(files, signal);
+  const close = (): Promise<void> => files.close();
+  return {
+    config,
+    configFormat: isHuggingFace ? 'huggingface' : 'native',
+    tensors,
+    ...(names.includes('generation_config.json') && { generationConfig: await json('generation_config.json') }),
+    ...(names.includes('tokenizer_config.json') && { tokenizerConfig: await json('tokenizer_config.json') }),
+    ...(names.includes('tokenizer.json') && {
+      tokenizerJson: () => readJsonObject(files, 'tokenizer.json', MAX_TOKENIZER_BYTES, undefined),
+    }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
