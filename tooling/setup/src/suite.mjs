@@ -35,11 +35,9 @@ const staticSteps = [
 export async function test(root, args) {
   /** @type {Step[]} */
   const steps = args.length === 0 ? [...staticSteps, ['build', build], ['CUDA kernels', compileCudaKernels]] : [];
-  return await runSteps(root, [
-    ['software WebGPU', softwareWebgpu],
-    ...steps,
-    ['tests', (directory) => vitest(directory, args)],
-  ]);
+  const lacking = await softwareWebgpu(root);
+  if (lacking) steps.unshift(['software WebGPU', async () => lacking]);
+  return await runSteps(root, [...steps, ['tests', (directory) => vitest(directory, args)]]);
 }
 
 /**
@@ -124,10 +122,13 @@ async function build(/** @type {string} */ root) {
   return { state: 'failed', note: `${output}\nturbo run build: exit code ${code}` };
 }
 
-/** @returns {Promise<Result>} */
-async function softwareWebgpu(/** @type {string} */ root) {
+/**
+ * @param {string} root
+ * @returns {Promise<Result | undefined>} undefined if nothing is missing
+ */
+async function softwareWebgpu(root) {
   const missing = await ensureSystemPackages(root);
-  if (missing === undefined) return { state: 'passed' };
+  if (missing === undefined) return undefined;
   const required = (process.env.XLSTM_REQUIRE_DEVICES ?? '').split(',').some((name) => name.trim() === 'webgpu');
   if (!required) return { state: 'skipped', note: missing };
   return { state: 'failed', note: `${missing} (XLSTM_REQUIRE_DEVICES asks for webgpu)` };
