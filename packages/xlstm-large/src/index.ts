@@ -1,1 +1,35 @@
-export {};
+export {
+  type ConfigFormat,
+  defaultDims,
+  parseConfig,
+  type XlstmLargeConfig,
+  type XlstmLargeDims,
+} from './config.ts';
+export { Decoder, type DecoderOptions } from './decoder.ts';
+export {
+  type FinishReason,
+  type GenerateOutcome,
+  type GenerateTimings,
+  type GenerateTokensOptions,
+  generateTokens,
+} from './generate.ts';
+export { lastLogits, XLSTMLarge } from './model.ts';
+export {
+  countParameters,
+  type ParameterPlan,
+  type ParameterTable,
+  parameterTable,
+  planParameters,
+  type TensorPlace,
+} from './parameters.ts';
+export { evaluateLoss, forwardLogits, type PrefillOptions, prefill } from './prefill.ts';
+export { type BlockState, XlstmState } from './state.ts';
+export {
+  allocateParameters,
+  type LoadProgress,
+  type LoadWeightsOptions,
+  loadWeights,
+  type WeightPiece,
+  type WeightSource,
+  Weights,
+} from './weights.ts';

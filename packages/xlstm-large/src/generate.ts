@@ -1,0 +1,166 @@
+import { OptionError } from '@xlstm/device';
+import { checkSamplingOptions, type SamplingOptions } from '@xlstm/tensor';
+import { Decoder } from './decoder.ts';
+import type { XLSTMLarge } from './model.ts';
+import { checkIds, prefill } from './prefill.ts';
+import type { XlstmState } from './state.ts';
+
+/** Options of `generateTokens`. */
+export interface GenerateTokensOptions extends SamplingOptions {
+  /** Tokens to read first. May be empty only with a `state` that has read some already. */
+  promptIds: ArrayLike<number>;
+  /** At most this many new tokens. Default 256. */
+  maxNewTokens?: number;
+  /** Ids that end the generation; the configuration's `eos_token_id` by default, `[]` for none. */
+  eosTokenIds?: readonly number[];
+  /** The past to go on from. It stays the caller's and ends at the last token that was yielded. */
+  state?: XlstmState;
+  signal?: AbortSignal | undefined;
+  /** Called during prefill with the prompt tokens read so far and in all. */
+  onPrefill?: ((done: number, total: number) => void) | undefined;
+  /** Called once when the generation is over, however it ended, with what can be said of it. */
+  onEnd?: ((outcome: GenerateOutcome) => void) | undefined;
+}
+
+/** Why a generation ended: an end token, `maxNewTokens`, or the reader left (a break, an abort, an error). */
+export type FinishReason = 'stop' | 'length' | 'cancelled';
+
+/** Where the time went. Milliseconds. */
+export interface GenerateTimings {
+  promptTokens: number;
+  newTokens: number;
+  prefillMs: number;
+  decodeMs: number;
+  /** From the call to the first new token. */
+  firstTokenMs: number;
+  prefillTokensPerSecond: number;
+  decodeTokensPerSecond: number;
+  /** Kernel launches per token; 0 when none was drawn. */
+  dispatchesPerToken: number;
+}
+
+/** How a generation ended. */
+export interface GenerateOutcome {
+  finishReason: FinishReason;
+  /** What was drawn with; pass it again for the same tokens. */
+  seed: number;
+  timings: GenerateTimings;
+}
+
+const SAMPLING_KEYS = ['temperature', 'topK', 'topP', 'minP', 'repetitionPenalty', 'seed'] as const;
+
+function samplingOf(options: GenerateTokensOptions): SamplingOptions & { seed: number } {
+  const sampling: Record<string, unknown> = {};
+  for (const key of SAMPLING_KEYS) if (options[key] !== undefined) sampling[key] = options[key];
+  checkSamplingOptions('generate', sampling as SamplingOptions);
+  const seed = sampling.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
+  return { ...(sampling as SamplingOptions), seed: seed as number };
+}
+
+/**
+ * Generates tokens one by one after a prompt. A `break`, an abort or an error releases everything this call made and
+ * leaves a given state at the last token that was yielded.
+ *
+ * @throws OptionError for options out of range or an empty prompt on an empty state, before anything is computed;
+ *   `signal.reason` on abort; DeviceLostError when the device goes away
+ * @example
+ * ```ts
+ * for await (const id of generateTokens(model, { promptIds: [0, 2353], maxNewTokens: 16, temperature: 0 })) console.log(id)
+ * ```
+ */
+export async function* generateTokens(model: XLSTMLarge, options: GenerateTokensOptions): AsyncGenerator<number, void> {
+  const { promptIds, maxNewTokens = 256, signal, eosTokenIds = model.config.eosTokenIds } = options;
+  const sampling = samplingOf(options);
+  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 0) {
+    throw new OptionError(`generate: maxNewTokens must be a non-negative integer, got ${maxNewTokens}`);
+  }
+  checkIds('generate', [promptIds], model.config.vocabSize);
+  if (promptIds.length === 0 && !options.state?.position) {
+    throw new OptionError('generate: the prompt has no tokens; begin with the BOS id, or pass a state that has a past');
+  }
+  if (options.state && options.state.batch !== 1) {
+    throw new OptionError(`generate: works on one sequence, the state has batch ${options.state.batch}`);
+  }
+  signal?.throwIfAborted();
+  const state = options.state ?? model.createState();
+  const release = state.acquire('generate');
+  const clock = new GenerationClock(promptIds.length);
+  let finishReason: FinishReason = 'cancelled';
+  let decoder: Decoder | undefined;
+  try {
+    await prefill(model, [promptIds], state, { signal, onProgress: options.onPrefill });
+    clock.prefilled();
+    if (maxNewTokens > 0) decoder = new Decoder(model, state, { sampling, promptIds });
+    // A GPU reads the token into the state while the host learns of it; the token is yielded, so it is committed.
+    const overlap = model.device.kind !== 'cpu';
+    for (let left = maxNewTokens; left > 0; left--) {
+      signal?.throwIfAborted();
+      const drawn = decoder!.sample();
+      // A last token that no one will go on from is not worth a step.
+      const wanted = options.state !== undefined || left > 1;
+      if (wanted && overlap) decoder!.advance();
+      const id = (await drawn)[0]!;
+      clock.token();
+      const ended = eosTokenIds.includes(id);
+      if (wanted && !overlap && (!ended || options.state)) decoder!.advance();
+      if (ended) finishReason = 'stop';
+      yield id;
+      if (ended) return;
+      // The CPU device never waits for anything: without this, signals and timers would starve.
+      if (!overlap) await nextTask();
+    }
+    finishReason = 'length';
+  } finally {
+    const timings = clock.timings(decoder?.dispatches ?? 0);
+    decoder?.dispose();
+    release();
+    if (!options.state) state.dispose();
+    options.onEnd?.({ finishReason, seed: sampling.seed, timings });
+  }
+}
+
+/** Notes when things happened. */
+class GenerationClock {
+  readonly #promptTokens: number;
+  readonly #begun = performance.now();
+  #prefilled: number | undefined;
+  #first: number | undefined;
+  #tokens = 0;
+
+  constructor(promptTokens: number) {
+    this.#promptTokens = promptTokens;
+  }
+
+  prefilled(): void {
+    this.#prefilled = performance.now();
+  }
+
+  token(): void {
+    this.#first ??= performance.now();
+    this.#tokens++;
+  }
+
+  timings(dispatchesPerToken: number): GenerateTimings {
+    const now = performance.now();
+    const prefilled = this.#prefilled ?? now;
+    const perSecond = (count: number, ms: number) => (ms > 0 ? (1000 * count) / ms : 0);
+    return {
+      promptTokens: this.#promptTokens,
+      newTokens: this.#tokens,
+      prefillMs: prefilled - this.#begun,
+      decodeMs: now - prefilled,
+      firstTokenMs: (this.#first ?? now) - this.#begun,
+      prefillTokensPerSecond: perSecond(this.#promptTokens, prefilled - this.#begun),
+      decodeTokensPerSecond: perSecond(this.#tokens, now - prefilled),
+      dispatchesPerToken,
+    };
+  }
+}
+
+/** Lets other tasks run; the quickest way there is, since timers are clamped to a millisecond or more. */
+function nextTask(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === 'function') setImmediate(() => resolve());
+    else setTimeout(resolve, 0);
+  });
+}

@@ -1,0 +1,151 @@
+import { Device, type DeviceChoice, type FloatDtype, OptionError, selectDevice } from '@xlstm/device';
+import { type Checkpoint, openCheckpoint } from '@xlstm/loaders';
+import { byteTokenizer, loadTokenizer, type Tokenizer } from '@xlstm/tokenizer';
+import { type LoadProgress, parseConfig, XLSTMLarge, type XlstmLargeConfig, type XlstmState } from '@xlstm/xlstm-large';
+import { storedDtype } from './checkpoint-summary.ts';
+import { type GenerateOptions, GenerateStream } from './generate-stream.ts';
+import { checkpointWeights } from './weight-source.ts';
+
+/** Dtypes that weights can be kept in. */
+export const WEIGHT_DTYPES: readonly FloatDtype[] = ['fp32', 'bf16', 'fp16'];
+
+/** Options of `fromPretrained`. */
+export interface FromPretrainedOptions {
+  /** `auto` (the default) takes the best there is; or a name; or a device of your own, which stays yours. */
+  device?: DeviceChoice | Device;
+  /** Dtype of the matrices on the device; the checkpoint's own by default. */
+  dtype?: FloatDtype;
+  signal?: AbortSignal | undefined;
+  /** Called after each tensor. */
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/** A loaded model with its tokenizer: what `fromPretrained` gives. */
+export class XlstmModel implements AsyncDisposable {
+  readonly model: XLSTMLarge;
+  readonly tokenizer: Tokenizer;
+  /** Which device was taken and why, in one sentence. */
+  readonly deviceReason: string;
+  readonly #ownsDevice: boolean;
+
+  constructor(model: XLSTMLarge, tokenizer: Tokenizer, deviceReason: string, ownsDevice: boolean) {
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.deviceReason = deviceReason;
+    this.#ownsDevice = ownsDevice;
+  }
+
+  get device(): Device {
+    return this.model.device;
+  }
+
+  get config(): XlstmLargeConfig {
+    return this.model.config;
+  }
+
+  get dtype(): FloatDtype {
+    return this.model.dtype;
+  }
+
+  /** An empty past, to be passed to `generate` again and again. Yours to dispose. */
+  createState(): XlstmState {
+    return this.model.createState();
+  }
+
+  /**
+   * Continues a prompt. BOS is put in front unless a state with a past is given.
+   *
+   * @param prompt text, or token ids as they are
+   * @throws OptionError for unknown options and values out of range
+   * @example
+   * ```ts
+   * for await (const { text } of model.generate('Once upon a time', { maxNewTokens: 64 })) process.stdout.write(text)
+   * ```
+   */
+  generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): GenerateStream {
+    const ids =
+      typeof prompt === 'string'
+        ? this.tokenizer.encode(prompt, { addBos: this.#beginsWithBos(options.state) })
+        : Array.from(prompt);
+    return new GenerateStream(this.model, this.tokenizer, ids, options);
+  }
+
+  /** A state with a past is in the middle of a text. */
+  #beginsWithBos(state: XlstmState | undefined): boolean {
+    return this.tokenizer.addsBos && !(state && state.position > 0);
+  }
+
+  /** Releases the weights, and the device where `fromPretrained` created it. */
+  async dispose(): Promise<void> {
+    this.model.dispose();
+    if (this.#ownsDevice) this.device.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}
+
+async function tokenizerFor(checkpoint: Checkpoint, config: XlstmLargeConfig): Promise<Tokenizer> {
+  const ids = {
+    ...(config.bosTokenId === undefined ? {} : { bosTokenId: config.bosTokenId }),
+    ...(config.padTokenId === undefined ? {} : { padTokenId: config.padTokenId }),
+    ...(config.eosTokenIds.length === 0 ? {} : { eosTokenId: [...config.eosTokenIds] }),
+    vocabSize: config.vocabSize,
+  };
+  const tokenizerJson = await checkpoint.tokenizerJson?.();
+  if (tokenizerJson === undefined) return byteTokenizer(ids);
+  const { tokenizerConfig } = checkpoint;
+  return loadTokenizer({
+    tokenizerJson: tokenizerJson as object,
+    ...(tokenizerConfig ? { tokenizerConfig: tokenizerConfig as object } : {}),
+    ...ids,
+  });
+}
+
+/**
+ * Loads a checkpoint and its tokenizer onto a device.
+ *
+ * @param source a local folder in the Hugging Face layout or the reference's own, or an open checkpoint
+ * @throws CheckpointError, ConfigError or TokenizerError for files that cannot be used; DeviceError when a named
+ *   device is not there; `signal.reason` on abort. Nothing stays allocated.
+ * @example
+ * ```ts
+ * const model = await fromPretrained('models/stories', { device: 'auto' })
+ * const { text } = await model.generate('Once upon a time', { maxNewTokens: 64, temperature: 0 }).result()
+ * await model.dispose()
+ * ```
+ */
+export async function fromPretrained(
+  source: string | Checkpoint,
+  options: FromPretrainedOptions = {},
+): Promise<XlstmModel> {
+  const { signal, dtype } = options;
+  signal?.throwIfAborted();
+  if (dtype !== undefined && !WEIGHT_DTYPES.includes(dtype)) {
+    throw new OptionError(`fromPretrained: dtype must be one of ${WEIGHT_DTYPES.join(', ')}, got "${String(dtype)}"`);
+  }
+  const opened = typeof source === 'string' ? await openCheckpoint(source, signal ? { signal } : {}) : undefined;
+  const checkpoint = opened ?? (source as Checkpoint);
+  try {
+    const config = parseConfig(checkpoint.config, checkpoint.configFormat);
+    const tokenizer = await tokenizerFor(checkpoint, config);
+    const lent = options.device instanceof Device ? options.device : undefined;
+    const selected = lent
+      ? { device: lent, reason: `${lent.kind} (${lent.name}), given by the caller` }
+      : await selectDevice(options.device as DeviceChoice | undefined);
+    try {
+      const model = await XLSTMLarge.load(selected.device, config, checkpointWeights(checkpoint), {
+        dtype: dtype ?? storedDtype(checkpoint),
+        signal,
+        onProgress: options.onProgress,
+      });
+      return new XlstmModel(model, tokenizer, selected.reason, !lent);
+    } catch (error) {
+      if (!lent) selected.device.dispose();
+      throw error;
+    }
+  } finally {
+    await opened?.close();
+  }
+}

@@ -1,0 +1,154 @@
+import { OptionError } from '@xlstm/device';
+import type { Tokenizer } from '@xlstm/tokenizer';
+import {
+  type FinishReason,
+  type GenerateOutcome,
+  type GenerateTimings,
+  type GenerateTokensOptions,
+  generateTokens,
+  type XLSTMLarge,
+} from '@xlstm/xlstm-large';
+import { StopStrings } from './stop-strings.ts';
+
+/** Options of `model.generate`: those of token generation, and stop strings. */
+export interface GenerateOptions extends Omit<GenerateTokensOptions, 'promptIds' | 'onEnd'> {
+  /** Texts that end the generation; they are not part of the result. */
+  stop?: string | readonly string[];
+}
+
+/** One step of a stream. `text` may be empty while a character or a possible stop string is incomplete. */
+export interface GenerateChunk {
+  text: string;
+  tokenIds: readonly number[];
+  /** Only on the last chunk: `stop` (an end token or a stop string) or `length`. */
+  finishReason?: FinishReason;
+  /** Only on the last chunk. */
+  timings?: GenerateTimings;
+}
+
+/** A whole generation. */
+export interface GenerateResult {
+  text: string;
+  promptIds: readonly number[];
+  tokenIds: readonly number[];
+  /** `cancelled` when the reader left before the end. */
+  finishReason: FinishReason;
+  /** What was drawn with; pass it again for the same tokens. */
+  seed: number;
+  timings: GenerateTimings;
+}
+
+function stopsOf(stop: GenerateOptions['stop']): readonly string[] {
+  const stops = stop === undefined ? [] : typeof stop === 'string' ? [stop] : stop;
+  for (const text of stops) {
+    if (typeof text !== 'string' || text === '') {
+      throw new OptionError(`generate: stop must be a non-empty text or a list of them, got ${JSON.stringify(text)}`);
+    }
+  }
+  return stops;
+}
+
+const OPTION_NAMES = [
+  'stop',
+  'maxNewTokens',
+  'temperature',
+  'topK',
+  'topP',
+  'minP',
+  'repetitionPenalty',
+  'seed',
+  'eosTokenIds',
+  'state',
+  'signal',
+  'onPrefill',
+] as const satisfies readonly (keyof GenerateOptions)[];
+
+function checkOptionNames(options: GenerateOptions): void {
+  for (const name of Object.keys(options)) {
+    if (!(OPTION_NAMES as readonly string[]).includes(name)) {
+      throw new OptionError(`generate: no option is called "${name}"; it takes ${OPTION_NAMES.join(', ')}`);
+    }
+  }
+}
+
+/**
+ * A running generation: iterate it for chunks as they come, or await `result()` for the whole. It starts at the first
+ * of the two. Leaving the loop ends it and releases what it holds.
+ */
+export class GenerateStream implements AsyncIterable<GenerateChunk> {
+  readonly promptIds: readonly number[];
+  readonly #generator: AsyncGenerator<GenerateChunk, void>;
+  readonly #result: Promise<GenerateResult>;
+  #settle!: { resolve: (result: GenerateResult) => void; reject: (error: unknown) => void };
+  #started = false;
+
+  constructor(model: XLSTMLarge, tokenizer: Tokenizer, promptIds: readonly number[], options: GenerateOptions) {
+    checkOptionNames(options);
+    const { stop, ...rest } = options;
+    const stops = stopsOf(stop);
+    this.promptIds = promptIds;
+    this.#result = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    // Whoever iterates meets the error there; result() still rejects for whoever asks.
+    this.#result.catch(() => {});
+    this.#generator = this.#run(model, tokenizer, new StopStrings(stops), { ...rest, promptIds });
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<GenerateChunk, void> {
+    if (this.#started) {
+      throw new OptionError('generate: a stream can be iterated once; call generate() again, or use result()');
+    }
+    this.#started = true;
+    return this.#generator;
+  }
+
+  /** The whole generation; runs it to its end unless someone iterates it already. */
+  async result(): Promise<GenerateResult> {
+    if (!this.#started) {
+      for await (const _ of this) {
+        // result() gathers what the chunks say.
+      }
+    }
+    return this.#result;
+  }
+
+  async *#run(
+    model: XLSTMLarge,
+    tokenizer: Tokenizer,
+    stops: StopStrings,
+    options: GenerateTokensOptions,
+  ): AsyncGenerator<GenerateChunk, void> {
+    const decoder = tokenizer.stream({ skipSpecialTokens: true });
+    const tokenIds: number[] = [];
+    let text = '';
+    let outcome: GenerateOutcome | undefined;
+    const onEnd = (ended: GenerateOutcome) => {
+      outcome = ended;
+    };
+    try {
+      for await (const id of generateTokens(model, { ...options, onEnd })) {
+        tokenIds.push(id);
+        const shown = stops.push(decoder.push(id));
+        text += shown;
+        if (stops.stopped) {
+          yield { text: shown, tokenIds: [id] };
+          break;
+        }
+        yield { text: shown, tokenIds: [id] };
+      }
+      const { finishReason, timings } = outcome!;
+      const rest = stops.push(decoder.flush()) + stops.flush();
+      text += rest;
+      const reason: FinishReason = stops.stopped ? 'stop' : finishReason;
+      outcome = { ...outcome!, finishReason: reason };
+      yield { text: rest, tokenIds: [], finishReason: reason, timings };
+    } catch (error) {
+      this.#settle.reject(error);
+      throw error;
+    } finally {
+      // Reached at the end and when the reader leaves; leaving has ended the token generator by now.
+      if (outcome) this.#settle.resolve({ text, promptIds: this.promptIds, tokenIds, ...outcome });
+    }
+  }
+}
