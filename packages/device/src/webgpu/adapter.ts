@@ -1,4 +1,5 @@
 import { DeviceError } from '../errors.ts';
+import { mayHaveVulkanDriver } from './vulkan-drivers.ts';
 
 /** What creating a WebGPU device may be told. */
 export interface AdapterOptions {
@@ -54,6 +55,11 @@ export async function findGpu(toggles: readonly string[] = []): Promise<GPU> {
   if (typeof process === 'undefined' || !process.versions?.node) {
     throw new DeviceError(
       'webgpu: this environment has no navigator.gpu; use a browser with WebGPU over https or localhost, or device cpu',
+    );
+  }
+  if (!mayHaveVulkanDriver()) {
+    throw new DeviceError(
+      "webgpu: no Vulkan driver is installed on this machine, so there is no GPU to use; install your GPU's driver, name a software one with VK_ICD_FILENAMES, or use device cpu",
     );
   }
   const wanted = [...toggles].sort().join(',');

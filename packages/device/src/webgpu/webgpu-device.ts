@@ -135,6 +135,7 @@ export class WebGpuDevice extends Device {
     recording.buffers.delete(undefined as unknown as DeviceBuffer);
     return new WebGpuProgram(label, recording.commands, [...recording.buffers], (commands) => {
       this.assertUsable(`program.run ("${label}")`);
+      this.refuseInRecord('program.run', this.#recording !== undefined);
       for (const command of commands) this.#encoder.add(command);
     });
   }
@@ -236,7 +237,10 @@ export class WebGpuDevice extends Device {
     length: number,
   ): void {
     const size = dtypeBytes(source.dtype);
-    if ((sourceOffset * size) % 4 !== 0 || (targetOffset * size) % 4 !== 0 || (length * size) % 4 !== 0) {
+    // Buffers are allocated in whole words, so two ends that coincide may be copied with their padding.
+    const whole = sourceOffset + length === source.length && targetOffset + length === target.length;
+    const bytes = whole ? Math.ceil((length * size) / 4) * 4 : length * size;
+    if ((sourceOffset * size) % 4 !== 0 || (targetOffset * size) % 4 !== 0 || bytes % 4 !== 0) {
       throw new ShapeError(
         `copy: 16-bit ranges must fall on whole 32-bit words, got ${length} elements from ${sourceOffset} to ${targetOffset}`,
       );
@@ -248,7 +252,7 @@ export class WebGpuDevice extends Device {
       target: (target as WebGpuBuffer).gpu,
       sourceOffset: sourceOffset * size,
       targetOffset: targetOffset * size,
-      size: length * size,
+      size: bytes,
     });
   }
 
