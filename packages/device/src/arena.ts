@@ -28,8 +28,11 @@ export class Arena implements Disposable {
   /** A buffer of `length` elements with undefined contents. */
   alloc(dtype: Dtype, length: number, label = 'temporary'): DeviceBuffer {
     if (this.#disposed) throw new DisposedError(`arena.alloc: the arena "${this.owner}" was disposed`);
-    const reused = this.#free.get(`${dtype}:${length}`)?.pop();
-    if (reused) return reused;
+    const list = this.#free.get(`${dtype}:${length}`);
+    for (let reused = list?.pop(); reused; reused = list?.pop()) {
+      if (!reused.disposed) return reused;
+      this.#all.delete(reused);
+    }
     const buffer = this.device.alloc(dtype, length, { owner: this.owner, label });
     this.#all.add(buffer);
     return buffer;

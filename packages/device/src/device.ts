@@ -80,7 +80,7 @@ export abstract class Device implements DeviceIdentity, Disposable {
   /** Copies host data into `buffer` from element `offset` on. The data may be changed as soon as this returns. */
   upload(buffer: DeviceBuffer, data: NumberArray, offset = 0): void {
     this.assertUsable('upload');
-    buffer.assertLive('upload');
+    this.assertOwn('upload', buffer);
     const expected = newArray(buffer.dtype, 0);
     if (data.constructor !== expected.constructor) {
       throw new DtypeError(
@@ -97,7 +97,7 @@ export abstract class Device implements DeviceIdentity, Disposable {
    */
   async read(buffer: DeviceBuffer, offset = 0, length: number = buffer.length - offset): Promise<NumberArray> {
     this.assertUsable('read');
-    buffer.assertLive('read');
+    this.assertOwn('read', buffer);
     this.checkRange('read', buffer, offset, length);
     return length === 0 ? newArray(buffer.dtype, 0) : this.fetch(buffer, offset, length);
   }
@@ -111,8 +111,8 @@ export abstract class Device implements DeviceIdentity, Disposable {
     length: number = source.length - sourceOffset,
   ): void {
     this.assertUsable('copy');
-    source.assertLive('copy');
-    target.assertLive('copy');
+    this.assertOwn('copy', source);
+    this.assertOwn('copy', target);
     if (source.dtype !== target.dtype) {
       throw new DtypeError(
         `copy: dtypes must agree, got ${source.dtype} ("${source.label}") and ${target.dtype} ("${target.label}")`,
@@ -129,7 +129,7 @@ export abstract class Device implements DeviceIdentity, Disposable {
   /** Sets a buffer to zero. */
   clear(buffer: DeviceBuffer): void {
     this.assertUsable('clear');
-    buffer.assertLive('clear');
+    this.assertOwn('clear', buffer);
     this.zero(buffer);
   }
 
@@ -170,6 +170,15 @@ export abstract class Device implements DeviceIdentity, Disposable {
 
   protected assertUsable(operation: string): void {
     if (this.#disposed) throw new DisposedError(`${operation}: the ${this.kind} device was disposed; create a new one`);
+  }
+
+  protected assertOwn(operation: string, buffer: DeviceBuffer): void {
+    buffer.assertLive(operation);
+    if (buffer.device !== this) {
+      throw new DeviceError(
+        `${operation}: buffer "${buffer.label}" belongs to another device (${buffer.device.name}), not to this one (${this.name}); copy it through the host first`,
+      );
+    }
   }
 
   protected checkRange(operation: string, buffer: DeviceBuffer, offset: number, length: number): void {

@@ -85,6 +85,13 @@ export function checkLaunch(
     }
   }
   for (const [name, type] of Object.entries(kernel.params)) checkParam(kernel.id, name, type, launch.params[name]);
+  for (const name in launch.params) {
+    if (!kernel.params[name]) {
+      throw new OptionError(
+        `${kernel.id}: no parameter is called ${name}; it takes ${Object.keys(kernel.params).join(', ') || 'none'}`,
+      );
+    }
+  }
   return { params: launch.params, dtypes };
 }
 

@@ -6,11 +6,16 @@ import { runCase } from './run-case.ts';
 import type { KernelSpec } from './spec.ts';
 
 /**
- * Runs `body` once per device that is there. An absent one is a visible skip, or a failure where
- * `XLSTM_REQUIRE_DEVICES` names it.
+ * Runs `body` once per device that is there, or only for the given `kinds`. An absent one is a visible skip, or a
+ * failure where `XLSTM_REQUIRE_DEVICES` names it.
  */
-export async function describeDevices(name: string, body: (device: Device, kind: DeviceKind) => void): Promise<void> {
+export async function describeDevices(
+  name: string,
+  body: (device: Device, kind: DeviceKind) => void,
+  kinds?: readonly DeviceKind[],
+): Promise<void> {
   for (const entry of await testDevices()) {
+    if (kinds && !kinds.includes(entry.kind)) continue;
     describe(`${name} on ${entry.kind}`, () => {
       if ('device' in entry) body(entry.device, entry.kind);
       else if (isRequired(entry.kind)) {

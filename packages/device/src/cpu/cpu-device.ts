@@ -29,20 +29,35 @@ class CpuBuffer extends DeviceBuffer {
 
 type Command = () => void;
 
+/** What `record` gathers. */
+interface Recording {
+  commands: Command[];
+  buffers: Set<DeviceBuffer>;
+  dispatches: number;
+}
+
 class CpuProgram implements Program {
   readonly label: string;
   readonly dispatches: number;
   #commands: readonly Command[] | undefined;
+  readonly #buffers: ReadonlySet<DeviceBuffer>;
+  readonly #check: () => void;
 
-  constructor(label: string, commands: readonly Command[], dispatches: number) {
+  constructor(label: string, { commands, buffers, dispatches }: Recording, check: () => void) {
     this.label = label;
     this.#commands = commands;
+    this.#buffers = buffers;
     this.dispatches = dispatches;
+    this.#check = check;
   }
 
   run(): void {
     if (!this.#commands) {
       throw new DisposedError(`program.run: program "${this.label}" was disposed; record it again`);
+    }
+    this.#check();
+    for (const buffer of this.#buffers) {
+      if (buffer.disposed) buffer.assertLive(`program.run ("${this.label}")`);
     }
     for (const command of this.#commands) command();
   }
@@ -71,7 +86,7 @@ export class CpuDevice extends Device {
   readonly info: DeviceInfo;
   readonly maxBufferBytes: number = 2 ** 33;
   readonly lost: Promise<Error> = new Promise(() => {});
-  #recording: { commands: Command[]; dispatches: number } | undefined;
+  #recording: Recording | undefined;
 
   constructor() {
     super();
@@ -104,26 +119,27 @@ export class CpuDevice extends Device {
     );
     const command: Command = () => {
       const views: Record<string, NumberArray | WeightView | undefined> = {};
-      for (const [name, binding, buffer] of bound) {
-        buffer?.assertLive(kernel.id);
-        views[name] = viewOf(binding, buffer);
-      }
+      for (const [name, binding, buffer] of bound) views[name] = viewOf(binding, buffer);
       (reference as (views: unknown, params: unknown) => void)(views, params);
     };
+    for (const [, , buffer] of bound) if (buffer) this.#recording?.buffers.add(buffer);
     this.#queue(command, 1);
   }
 
   record(build: () => void, label = 'program'): Program {
     this.assertUsable('record');
     this.refuseInRecord('record', this.#recording !== undefined);
-    const recording = { commands: [] as Command[], dispatches: 0 };
+    const recording: Recording = { commands: [], buffers: new Set(), dispatches: 0 };
     this.#recording = recording;
     try {
       build();
     } finally {
       this.#recording = undefined;
     }
-    return new CpuProgram(label, recording.commands, recording.dispatches);
+    return new CpuProgram(label, recording, () => {
+      this.assertUsable(`program.run ("${label}")`);
+      this.refuseInRecord('program.run', this.#recording !== undefined);
+    });
   }
 
   flush(): void {
@@ -132,6 +148,7 @@ export class CpuDevice extends Device {
 
   async sync(): Promise<void> {
     this.assertUsable('sync');
+    this.refuseInRecord('sync', this.#recording !== undefined);
     // Launches block; a macrotask between them lets signals, timers and input through.
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
@@ -173,6 +190,7 @@ export class CpuDevice extends Device {
     targetOffset: number,
     length: number,
   ): void {
+    this.#recording?.buffers.add(source).add(target);
     this.#queue(() => {
       const view = (source as CpuBuffer).data.subarray(sourceOffset, sourceOffset + length);
       (target as CpuBuffer).data.set(view, targetOffset);
@@ -180,6 +198,7 @@ export class CpuDevice extends Device {
   }
 
   protected zero(buffer: DeviceBuffer): void {
+    this.#recording?.buffers.add(buffer);
     this.#queue(() => (buffer as CpuBuffer).data.fill(0), 0);
   }
 
