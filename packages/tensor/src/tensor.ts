@@ -73,11 +73,16 @@ export class Tensor {
   }
 }
 
-/** Throws a `ShapeError` unless `tensor` is contiguous and, where `shape` is given, has exactly that shape. */
-export function requireContiguous(operation: string, name: string, tensor: Tensor, shape?: readonly number[]): void {
-  if (shape && (shape.length !== tensor.shape.length || shape.some((size, axis) => size !== tensor.shape[axis]))) {
+/** Throws a `ShapeError` unless `tensor` has exactly that shape; it may be a view. */
+export function requireShape(operation: string, name: string, tensor: Tensor, shape: readonly number[]): void {
+  if (shape.length !== tensor.shape.length || shape.some((size, axis) => size !== tensor.shape[axis])) {
     throw new ShapeError(`${operation}: ${name} must be [${shape}], got [${tensor.shape}]`);
   }
+}
+
+/** Throws a `ShapeError` unless `tensor` is contiguous and, where `shape` is given, has exactly that shape. */
+export function requireContiguous(operation: string, name: string, tensor: Tensor, shape?: readonly number[]): void {
+  if (shape) requireShape(operation, name, tensor, shape);
   if (!tensor.contiguous) {
     throw new ShapeError(`${operation}: ${name} must be contiguous, got a view of [${tensor.shape}]; copy it first`);
   }

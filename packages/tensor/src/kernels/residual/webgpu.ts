@@ -1,0 +1,13 @@
+import type { WebGpuVariant } from '@xlstm/device';
+import { spread } from '../../grid.ts';
+import code from './kernel.wgsl';
+import type { bindings, params } from './signature.ts';
+
+export const residualWebGpu: readonly WebGpuVariant<keyof typeof bindings, keyof typeof params>[] = [
+  {
+    name: 'plain',
+    code,
+    constants: ({ dtypes }) => ({ HAS_X: dtypes.x ? 1 : 0 }),
+    workgroups: ({ params: { count } }, limits) => spread(Math.ceil(count / 256), limits),
+  },
+];
