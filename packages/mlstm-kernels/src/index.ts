@@ -1,1 +1,5 @@
-export {};
+export type { MlstmInputs, MlstmOptions } from './inputs.ts';
+export { headMajor, type Layout, type Operand, sequenceMajor } from './layout.ts';
+export { mlstmRecurrent, mlstmStep } from './ops/mlstm-recurrent.ts';
+export type { MlstmShape } from './shape.ts';
+export { mlstmStateLength, readMlstmState, type StateShape } from './state.ts';
