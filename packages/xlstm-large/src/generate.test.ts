@@ -1,0 +1,193 @@
+import { createWebGpuDevice, DeviceLostError, OptionError, type WebGpuDevice } from '@xlstm/device';
+import { isRequired, offerSoftwareAdapter } from '@xlstm-tooling/kernel-harness';
+import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
+import { describe, expect, it } from 'vitest';
+import { type GenerateOutcome, type GenerateTokensOptions, generateTokens } from './generate.ts';
+import { lastLogits, type XLSTMLarge } from './model.ts';
+import { prefill } from './prefill.ts';
+import { randomModel } from './testing/random-model.ts';
+
+async function collect(model: XLSTMLarge, options: GenerateTokensOptions): Promise<number[]> {
+  const ids: number[] = [];
+  for await (const id of generateTokens(model, { eosTokenIds: [], ...options })) ids.push(id);
+  return ids;
+}
+
+const argmax = (row: Float32Array) => row.indexOf(row.reduce((most, value) => Math.max(most, value)));
+
+await describeDevices('generateTokens', (device) => {
+  it('follows the argmax at temperature 0', async () => {
+    const model = await randomModel(device);
+    const prompt = [0, 5, 9, 33];
+    const ids = await collect(model, { promptIds: prompt, maxNewTokens: 6, temperature: 0 });
+    const state = model.createState();
+    await prefill(model, [prompt], state);
+    for (const id of ids) {
+      const logits = (await device.read(lastLogits(state).buffer)) as Float32Array;
+      expect(id).toBe(argmax(logits));
+      await prefill(model, [[id]], state);
+    }
+    state.dispose();
+    model.dispose();
+  });
+
+  it('repeats itself with a seed and not with another', async () => {
+    const model = await randomModel(device);
+    const options = { promptIds: [0, 3], maxNewTokens: 16, temperature: 1.2, topK: 40, topP: 0.95 };
+    const first = await collect(model, { ...options, seed: 11 });
+    expect(await collect(model, { ...options, seed: 11 })).toEqual(first);
+    expect(await collect(model, { ...options, seed: 12 })).not.toEqual(first);
+    model.dispose();
+  });
+
+  it('tells how it ended, and the seed that it drew', async () => {
+    const model = await randomModel(device);
+    const ends: GenerateOutcome[] = [];
+    const options = { promptIds: [0, 3], maxNewTokens: 5, onEnd: (end: GenerateOutcome) => ends.push(end) };
+    const drawn = await collect(model, options);
+    expect(ends[0]).toMatchObject({ finishReason: 'length', timings: { promptTokens: 2, newTokens: 5 } });
+    expect(await collect(model, { ...options, seed: ends[0]!.seed })).toEqual(drawn);
+    const [end] = await collect(model, { ...options, temperature: 0 });
+    const stopped = await collect(model, { ...options, temperature: 0, eosTokenIds: [end!] });
+    expect(stopped).toEqual([end]);
+    expect(ends.at(-1)).toMatchObject({ finishReason: 'stop', timings: { newTokens: 1 } });
+    model.dispose();
+  });
+
+  it('goes on from a state as if it had never stopped', async () => {
+    const model = await randomModel(device);
+    const whole = await collect(model, { promptIds: [0, 7, 7], maxNewTokens: 12, temperature: 0 });
+    const state = model.createState();
+    const first = await collect(model, { promptIds: [0, 7, 7], maxNewTokens: 5, temperature: 0, state });
+    expect(state.position).toBe(8);
+    const rest = await collect(model, { promptIds: [], maxNewTokens: 7, temperature: 0, state });
+    expect([...first, ...rest]).toEqual(whole);
+    state.dispose();
+    model.dispose();
+  });
+
+  it('leaves the state at the last token that was yielded, after a break and after an abort', async () => {
+    const model = await randomModel(device);
+    const whole = await collect(model, { promptIds: [0, 7], maxNewTokens: 8, temperature: 0 });
+    for (const leave of ['break', 'abort'] as const) {
+      const state = model.createState();
+      const abort = new AbortController();
+      const got: number[] = [];
+      const run = async () => {
+        const options = { promptIds: [0, 7], maxNewTokens: 8, temperature: 0, eosTokenIds: [], state };
+        for await (const id of generateTokens(model, { ...options, signal: abort.signal })) {
+          got.push(id);
+          if (got.length === 3 && leave === 'break') break;
+          if (got.length === 3) abort.abort(new Error('enough'));
+        }
+      };
+      if (leave === 'break') await run();
+      else await expect(run()).rejects.toThrow('enough');
+      expect(state.position).toBe(5);
+      const rest = await collect(model, { promptIds: [], maxNewTokens: 5, temperature: 0, state });
+      expect([...got, ...rest]).toEqual(whole);
+      state.dispose();
+    }
+    model.dispose();
+  });
+
+  it('penalises repetition', async () => {
+    const model = await randomModel(device);
+    const options = { promptIds: [0, 3], maxNewTokens: 24, temperature: 0 };
+    const plain = new Set(await collect(model, options));
+    const penalised = new Set(await collect(model, { ...options, repetitionPenalty: 50 }));
+    expect(penalised.size).toBeGreaterThanOrEqual(plain.size);
+    expect(penalised.size).toBeGreaterThan(20);
+    model.dispose();
+  });
+
+  it('leaves no buffer behind over many generations, a third of them aborted or broken off', async () => {
+    const model = await randomModel(device);
+    await collect(model, { promptIds: [0], maxNewTokens: 2 });
+    const before = device.liveBuffers();
+    const rounds = device.kind === 'cpu' ? 500 : 60;
+    for (let round = 0; round < rounds; round++) {
+      const abort = new AbortController();
+      try {
+        let count = 0;
+        const options = { promptIds: [0, round % 96], maxNewTokens: 4, eosTokenIds: [], signal: abort.signal };
+        for await (const _ of generateTokens(model, options)) {
+          count++;
+          if (round % 6 === 0 && count === 2) break;
+          if (round % 6 === 3 && count === 2) abort.abort();
+        }
+      } catch (error) {
+        expect((error as Error).name).toBe('AbortError');
+      }
+    }
+    expect(device.liveBuffers()).toEqual(before);
+    model.dispose();
+  });
+
+  it('refuses bad options before anything is computed', async () => {
+    const model = await randomModel(device);
+    const before = device.liveBuffers();
+    const cases: [Partial<GenerateTokensOptions>, RegExp][] = [
+      [{ topP: 0 }, /topP/],
+      [{ topP: 2 }, /topP/],
+      [{ temperature: -1 }, /temperature/],
+      [{ temperature: Number.NaN }, /temperature/],
+      [{ topK: 1.5 }, /topK/],
+      [{ minP: 1.5 }, /minP/],
+      [{ repetitionPenalty: 0 }, /repetitionPenalty/],
+      [{ maxNewTokens: -1 }, /maxNewTokens/],
+      [{ promptIds: [] }, /prompt has no tokens; begin with the BOS id/],
+      [{ promptIds: [0, 96] }, /0…95, got 96/],
+    ];
+    for (const [options, message] of cases) {
+      const run = collect(model, { promptIds: [0], maxNewTokens: 2, ...options });
+      await expect(run).rejects.toThrow(OptionError);
+      await expect(collect(model, { promptIds: [0], maxNewTokens: 2, ...options })).rejects.toThrow(message);
+    }
+    const aborted = AbortSignal.abort(new Error('before it began'));
+    await expect(collect(model, { promptIds: [0], signal: aborted })).rejects.toThrow('before it began');
+    expect(device.liveBuffers()).toEqual(before);
+    model.dispose();
+  });
+
+  it('refuses a second generation on a state in use', async () => {
+    const model = await randomModel(device);
+    const state = model.createState();
+    const first = generateTokens(model, { promptIds: [0], maxNewTokens: 3, state });
+    await first.next();
+    await expect(collect(model, { promptIds: [0], state })).rejects.toThrow(/state is in use by generate/);
+    await first.return();
+    await collect(model, { promptIds: [4], maxNewTokens: 1, state });
+    state.dispose();
+    await expect(collect(model, { promptIds: [0], state })).rejects.toThrow(/state was disposed/);
+    model.dispose();
+  });
+});
+
+describe('a device lost in mid-generation', () => {
+  it('ends the generation with a DeviceLostError', async (context) => {
+    offerSoftwareAdapter();
+    let device: WebGpuDevice;
+    try {
+      device = await createWebGpuDevice();
+    } catch (error) {
+      if (isRequired('webgpu')) throw error;
+      context.skip(`webgpu is not there: ${(error as Error).message}`);
+      return;
+    }
+    const model = await randomModel(device);
+    const ids: number[] = [];
+    const run = async () => {
+      for await (const id of generateTokens(model, { promptIds: [0, 1], maxNewTokens: 50, eosTokenIds: [] })) {
+        ids.push(id);
+        if (ids.length === 4) device.gpu.destroy();
+      }
+    };
+    await expect(run()).rejects.toThrow(DeviceLostError);
+    expect(ids.length).toBeGreaterThanOrEqual(4);
+    expect(ids.length).toBeLessThan(50);
+    await expect(collect(model, { promptIds: [0] })).rejects.toThrow(DeviceLostError);
+    model.dispose();
+    expect(device.liveBuffers().count).toBe(0);
+  });
+});
