@@ -1,0 +1,32 @@
+import { type Device, type DeviceBuffer, defineKernel, type Kernel, OptionError } from '@xlstm/device';
+import { randomFillReference } from './reference.ts';
+import { bindings, params } from './signature.ts';
+import { randomFillWebGpu } from './webgpu.ts';
+
+export const randomFillKernel: Kernel<typeof bindings, typeof params> = defineKernel({
+  id: 'random_fill',
+  bindings,
+  params,
+  webgpu: randomFillWebGpu,
+  reference: randomFillReference,
+});
+
+/**
+ * Fills a float buffer with uniform values in `mean ± scale`, made on the device.
+ *
+ * @param options.seed 32-bit unsigned; the same seed gives the same values on every device
+ * @throws OptionError when scale is not positive.
+ * @example
+ * ```ts
+ * randomFill(device, weights, { seed: 1, scale: 0.02 })
+ * ```
+ */
+export function randomFill(
+  device: Device,
+  buffer: DeviceBuffer,
+  options: { seed: number; scale: number; mean?: number },
+): void {
+  const { seed, scale, mean = 0 } = options;
+  if (!(scale > 0)) throw new OptionError(`randomFill: scale must be positive, got ${scale}`);
+  device.launch(randomFillKernel, { buffers: { y: buffer }, params: { length: buffer.length, seed, scale, mean } });
+}

@@ -1,0 +1,5 @@
+export const bindings = {
+  y: { access: 'write', dtypes: ['fp32', 'fp16', 'bf16'] },
+} as const;
+
+export const params = { length: 'u32', seed: 'u32', scale: 'f32', mean: 'f32' } as const;

@@ -1,0 +1,14 @@
+import { dtypeCode, type WebGpuVariant } from '@xlstm/device';
+import { spread } from '../../grid.ts';
+import code from './kernel.wgsl';
+import type { bindings, params } from './signature.ts';
+
+export const randomFillWebGpu: readonly WebGpuVariant<keyof typeof bindings, keyof typeof params>[] = [
+  {
+    name: 'plain',
+    code,
+    constants: ({ dtypes }) => ({ DTYPE: dtypeCode(dtypes.y) }),
+    workgroups: ({ params: { length }, dtypes }, limits) =>
+      spread(Math.ceil(length / (dtypes.y === 'fp32' ? 1 : 2) / 256), limits),
+  },
+];
