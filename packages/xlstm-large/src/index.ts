@@ -23,6 +23,7 @@ export {
   type TensorPlace,
 } from './parameters.ts';
 export { evaluateLoss, forwardLogits, type PrefillOptions, prefill } from './prefill.ts';
+export { randomXlstmLarge } from './random-weights.ts';
 export { type BlockState, XlstmState } from './state.ts';
 export {
   allocateParameters,
