@@ -19,12 +19,8 @@ export class StopStrings {
   push(text: string): string {
     if (this.#stopped) return '';
     this.#held += text;
-    let cut = -1;
-    for (const stop of this.#stops) {
-      const at = this.#held.indexOf(stop);
-      if (at >= 0 && (cut < 0 || at < cut)) cut = at;
-    }
-    if (cut >= 0) {
+    const cut = this.#firstComplete();
+    if (cut !== undefined) {
       const shown = this.#held.slice(0, cut);
       this.#held = '';
       this.#stopped = true;
@@ -41,6 +37,21 @@ export class StopStrings {
     const rest = this.#held;
     this.#held = '';
     return this.#stopped ? '' : rest;
+  }
+
+  /**
+   * Where the stop string begins that is complete first; of two that are complete at once, the longer one. Going by the
+   * end makes the outcome the same however the text is cut into pieces.
+   */
+  #firstComplete(): number | undefined {
+    let found: { start: number; end: number } | undefined;
+    for (const stop of this.#stops) {
+      const start = this.#held.indexOf(stop);
+      if (start < 0) continue;
+      const end = start + stop.length;
+      if (!found || end < found.end || (end === found.end && start < found.start)) found = { start, end };
+    }
+    return found?.start;
   }
 
   /** Length of the longest end of the held text that begins some stop string. */
