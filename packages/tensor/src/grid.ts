@@ -12,11 +12,11 @@ export function spread(count: number, limits: WebGpuLimits): readonly [number, n
 }
 
 /**
- * Invocations for a workgroup that has a long row to itself: a power of two from 256 (which every adapter allows) to
- * 1,024, as the row and the adapter can use.
+ * Invocations for a workgroup that has a row to itself: a power of two from 32 to 1,024, as the row and the adapter can
+ * use.
  */
 export function threadsForRow(length: number, limits: WebGpuLimits): number {
-  let threads = 256;
+  let threads = 32;
   while (threads < 1024 && threads < length && threads * 2 <= limits.maxInvocationsPerWorkgroup) threads *= 2;
   return threads;
 }
