@@ -1,0 +1,58 @@
+import { dtypeCode, type LaunchFacts, type WebGpuLimits, type WebGpuVariant } from '@xlstm/device';
+import { spread } from '../../grid.ts';
+import plain from './kernel.plain.wgsl';
+import subgroups from './kernel.subgroups.wgsl';
+import vec4 from './kernel.vec4.wgsl';
+import rowSums from './row-sums.wgsl';
+import { type bindings, MAX_ROWS, type params } from './signature.ts';
+
+type Variant = WebGpuVariant<keyof typeof bindings, keyof typeof params>;
+type Facts = LaunchFacts<keyof typeof bindings, keyof typeof params>;
+
+const ROWS_PER_GROUP = 4;
+const SUBGROUPS_THREADS = 256;
+
+const few = ({ params: { M } }: Facts): boolean => M <= MAX_ROWS;
+const aligned = (facts: Facts): boolean => few(facts) && facts.params.K % 8 === 0;
+
+const shared = ({ params: { M }, dtypes }: Facts): Record<string, number> => ({
+  WEIGHT_DTYPE: dtypeCode(dtypes.weight),
+  HAS_BIAS: dtypes.bias ? 1 : 0,
+  ROWS: M,
+});
+
+/**
+ * Groups of four outputs in a workgroup. Many outputs fill a GPU with a subgroup for each group; the fewer there are,
+ * the more subgroups share the K of one, so that as many bytes are under way.
+ */
+function groupsPerWorkgroup(N: number, limits: WebGpuLimits): number {
+  const all = Math.ceil(N / ROWS_PER_GROUP);
+  const wanted = all >= 2048 ? 8 : all >= 1024 ? 4 : all >= 256 ? 2 : 1;
+  return Math.max(1, Math.min(wanted, Math.floor(SUBGROUPS_THREADS / limits.maxSubgroupSize)));
+}
+
+export const matvecWebGpu: readonly Variant[] = [
+  {
+    name: 'subgroups',
+    code: `${subgroups}\n${rowSums}`,
+    needs: { features: ['subgroups'], minSubgroupSize: 4, invocationsPerWorkgroup: SUBGROUPS_THREADS },
+    fits: aligned,
+    constants: (facts, limits) => ({ ...shared(facts), GROUPS: groupsPerWorkgroup(facts.params.N, limits) }),
+    workgroups: ({ params: { N } }, limits) =>
+      spread(Math.ceil(N / (ROWS_PER_GROUP * groupsPerWorkgroup(N, limits))), limits),
+  },
+  {
+    name: 'vec4',
+    code: `${vec4}\n${rowSums}`,
+    fits: aligned,
+    constants: shared,
+    workgroups: ({ params: { N } }, limits) => spread(Math.ceil(N / 16), limits),
+  },
+  {
+    name: 'plain',
+    code: plain,
+    fits: few,
+    constants: shared,
+    workgroups: ({ params: { N } }, limits) => spread(Math.ceil(N / 4), limits),
+  },
+];
