@@ -1,5 +1,11 @@
 import { type Dtype, encodeFromFloat32, isFloatDtype, type NumberArray } from '@xlstm/device';
 
+/** Values as the host array of a dtype; integers are truncated. */
+export function encodeAs(values: Float32Array, dtype: Dtype): NumberArray {
+  if (isFloatDtype(dtype)) return encodeFromFloat32(values, dtype);
+  return dtype === 'u32' ? Uint32Array.from(values) : Int32Array.from(values);
+}
+
 /** A small seeded generator (mulberry32), so that a failing case can be made again. */
 export class Random {
   #state: number;
@@ -35,6 +41,6 @@ export class Random {
   /** A buffer of normal values, encoded as `dtype`. */
   tensor(length: number, dtype: Dtype = 'fp32', scale = 1, mean = 0): { dtype: Dtype; data: NumberArray } {
     const values = this.normals(length, scale, mean);
-    return { dtype, data: isFloatDtype(dtype) ? encodeFromFloat32(values, dtype) : Int32Array.from(values) };
+    return { dtype, data: encodeAs(values, dtype) };
   }
 }
