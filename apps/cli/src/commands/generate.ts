@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import { addGenerationOptions, type GenerationFlags } from '../generation/flags.ts';
+import { runGeneration } from '../generation/generation.ts';
+import { requiredPrompt } from '../generation/prompt.ts';
+import type { Context } from '../terminal.ts';
+
+/** `xlstm generate`: the continuation of a prompt, and nothing else, on stdout. */
+export function addGenerateCommand(program: Command, context: Context): void {
+  const command = program
+    .command('generate')
+    .description('Continue a prompt. Streams the text to stdout; all else goes to stderr.')
+    .showHelpAfterError('(xlstm generate --help lists the options)');
+  addGenerationOptions(command, { maxNewTokens: 256, temperature: 1, topP: 1 })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ xlstm generate --prompt "Once upon a time" --temperature 0
+  $ xlstm generate --model models/xlstm-7b --prompt-file question.txt --stop "\\n\\n" --stats
+  $ echo "The fox said" | xlstm generate --seed 7 --top-p 0.9
+  $ xlstm generate --prompt "The fox said" --json > answer.json
+
+Ctrl-C ends the text where it is and releases everything; a second one ends the process at once.`,
+    )
+    .action(async (flags: GenerationFlags) => {
+      const prompt = await requiredPrompt(flags, context);
+      await runGeneration(context, flags, prompt, { echoPrompt: false, alwaysSayDevice: false });
+    });
+}

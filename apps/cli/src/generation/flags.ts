@@ -1,0 +1,81 @@
+import { DEVICE_CHOICES, type DeviceChoice } from '@xlstm/device';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type FloatDtype, type GenerateOptions, WEIGHT_DTYPES } from 'xlstm';
+import { builtInModel } from '../installed.ts';
+import { type NumberRange, numberArgument, RANGES } from './number-argument.ts';
+
+/** The options that `start` and `generate` share, as commander gives them. */
+export interface GenerationFlags {
+  model: string;
+  prompt?: string;
+  promptFile?: string;
+  maxNewTokens?: number;
+  temperature?: number;
+  topK?: number;
+  topP?: number;
+  minP?: number;
+  repetitionPenalty?: number;
+  seed?: number;
+  stop?: string[];
+  device: DeviceChoice;
+  dtype?: FloatDtype;
+  json?: boolean;
+  stats?: boolean;
+  quiet?: boolean;
+}
+
+/** Values that stand in for sampling options left out. */
+export interface GenerationDefaults {
+  maxNewTokens: number;
+  temperature: number;
+  topP: number;
+}
+
+function collectStop(text: string, before: string[] = []): string[] {
+  if (text === '') throw new InvalidArgumentError('It must not be empty.');
+  return [...before, text];
+}
+
+/** Adds to a command everything that can be said about one generation. */
+export function addGenerationOptions(command: Command, defaults: GenerationDefaults): Command {
+  const number = (flags: string, text: string, range: NumberRange, standard?: number) => {
+    const option = new Option(flags, text).argParser(numberArgument(range));
+    command.addOption(standard === undefined ? option : option.default(standard));
+  };
+  command
+    .addOption(
+      new Option('--model <dir>', 'folder of a checkpoint (Hugging Face layout, or the reference’s own)').default(
+        builtInModel,
+        'the built-in stories model',
+      ),
+    )
+    .option('--prompt <text>', 'text to go on from; "" begins with the BOS token alone')
+    .option('--prompt-file <file>', 'read the prompt from a UTF-8 file, less one line break at its end; - is stdin');
+  number('--max-new-tokens <n>', 'at most this many new tokens', RANGES.count, defaults.maxNewTokens);
+  number(
+    '--temperature <t>',
+    'divides the logits; 0 takes the most probable token',
+    RANGES.temperature,
+    defaults.temperature,
+  );
+  number('--top-k <k>', 'keep the k most probable tokens; 0 keeps all', RANGES.count);
+  number('--top-p <p>', 'keep the most probable tokens that hold this probability', RANGES.topP, defaults.topP);
+  number('--min-p <p>', 'keep tokens at least this probable relative to the best', RANGES.minP);
+  number('--repetition-penalty <r>', 'make tokens seen before less probable; 1 is off', RANGES.positive);
+  number('--seed <n>', 'draw the same tokens again (default: a new one each time)', RANGES.count);
+  return command
+    .addOption(new Option('--stop <text>', 'end before this text; may be given several times').argParser(collectStop))
+    .addOption(new Option('--device <name>', 'where to compute').choices(DEVICE_CHOICES).default('auto'))
+    .addOption(new Option('--dtype <name>', 'dtype of the weights (default: the checkpoint’s)').choices(WEIGHT_DTYPES))
+    .option('--json', 'print one JSON object instead of a stream of text')
+    .option('--stats', 'print timings, speed and memory on stderr')
+    .option('--quiet', 'print nothing but the text')
+    .option('--debug', 'print where an error came from');
+}
+
+/** The sampling part of the flags, as the model takes it. */
+export function samplingOptions(flags: GenerationFlags): GenerateOptions {
+  const { maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, stop } = flags;
+  const given = { maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, stop };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}

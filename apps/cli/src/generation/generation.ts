@@ -1,0 +1,128 @@
+import { randomInt } from 'node:crypto';
+import type { DeviceKind } from '@xlstm/device';
+import type { FinishReason, GenerateTimings } from '@xlstm/xlstm-large';
+import { type FloatDtype, fromPretrained, type GenerateStream, type XlstmModel } from 'xlstm';
+import { formatCount } from '../human-readable.ts';
+import { modelLabel } from '../installed.ts';
+import { Progress } from '../progress.ts';
+import type { Context } from '../terminal.ts';
+import { type GenerationFlags, samplingOptions } from './flags.ts';
+import { memoryUse, statisticsTable } from './statistics.ts';
+
+/** Prompts up to this length are read before a bar would be seen. */
+const LONG_PROMPT = 256;
+/** Seeds that are drawn stay short enough to be typed. */
+const SEED_LIMIT = 2 ** 31;
+
+/** What `--json` prints. */
+export interface GenerationReport {
+  /** The checkpoint's folder. */
+  model: string;
+  device: { kind: DeviceKind; name: string; reason: string };
+  dtype: FloatDtype;
+  tokenizer: 'tokenizer.json' | 'bytes';
+  seed: number;
+  promptIds: readonly number[];
+  ids: readonly number[];
+  text: string;
+  finishReason: FinishReason;
+  timings: GenerateTimings & { loadMs: number };
+}
+
+/** How `start` and `generate` differ. */
+export interface GenerationManner {
+  /** Print the prompt before its continuation. */
+  echoPrompt: boolean;
+  /** Say which device is used even where nobody watches. */
+  alwaysSayDevice: boolean;
+  /** Whether to end here, before `next`. */
+  endsBefore?: (soFar: { text: string; tokens: number }, next: string) => boolean;
+}
+
+/** Loads the model, streams the text (or prints the JSON object), and releases everything, however it ends. */
+export async function runGeneration(
+  context: Context,
+  flags: GenerationFlags,
+  prompt: string,
+  manner: GenerationManner,
+): Promise<GenerationReport> {
+  const { terminal, signal } = context;
+  const talks = !flags.json && !flags.quiet;
+  const progress = new Progress(terminal.stderr, talks);
+  const begun = performance.now();
+  let model: XlstmModel | undefined;
+  try {
+    model = await fromPretrained(flags.model, {
+      device: flags.device,
+      ...(flags.dtype === undefined ? {} : { dtype: flags.dtype }),
+      signal,
+      onProgress: ({ loadedElements, totalElements }) =>
+        progress.update(`loading ${modelLabel(flags.model)}`, loadedElements / totalElements),
+    });
+    const loadMs = performance.now() - begun;
+    progress.clear();
+    if (talks && (manner.alwaysSayDevice || terminal.stderr.isTTY)) context.say(`device: ${model.deviceReason}`);
+    if (!flags.quiet && model.tokenizer.kind === 'bytes') {
+      context.say(`note: ${flags.model} has no tokenizer.json, so text is read and written byte by byte`);
+    }
+    const seed = flags.seed ?? randomInt(SEED_LIMIT);
+    const stream = model.generate(prompt, {
+      ...samplingOptions(flags),
+      seed,
+      signal,
+      onPrefill: (done, total) => {
+        if (total > LONG_PROMPT) progress.update(`reading ${formatCount(total)} tokens`, done / total);
+      },
+    });
+    const printed = await printStream(context, stream, flags.json ? undefined : prompt, progress, manner);
+    const { timings } = await stream.result();
+    const { device } = model;
+    const report: GenerationReport = {
+      model: flags.model,
+      device: { kind: device.kind, name: device.name, reason: model.deviceReason },
+      dtype: model.dtype,
+      tokenizer: model.tokenizer.kind,
+      seed,
+      promptIds: stream.promptIds,
+      ...printed,
+      timings: { ...timings, loadMs },
+    };
+    if (flags.json) await context.output.write(`${JSON.stringify(report)}\n`);
+    if (flags.stats) context.say(statisticsTable(report, memoryUse(model)));
+    return report;
+  } finally {
+    progress.clear();
+    await model?.dispose();
+  }
+}
+
+/** Prints the text as it comes, unless `prompt` is left out, and returns what there was. */
+async function printStream(
+  context: Context,
+  stream: GenerateStream,
+  prompt: string | undefined,
+  progress: Progress,
+  manner: GenerationManner,
+): Promise<{ ids: number[]; text: string; finishReason: FinishReason }> {
+  const ids: number[] = [];
+  let text = '';
+  let finishReason: FinishReason = 'length';
+  const print = async (part: string) => {
+    if (prompt !== undefined) await context.output.write(part);
+  };
+  let begun = false;
+  for await (const chunk of stream) {
+    if (!begun) {
+      begun = true;
+      progress.clear();
+      if (manner.echoPrompt) await print(prompt ?? '');
+    }
+    if (manner.endsBefore?.({ text, tokens: ids.length }, chunk.text)) break;
+    ids.push(...chunk.tokenIds);
+    text += chunk.text;
+    finishReason = chunk.finishReason ?? finishReason;
+    await print(chunk.text);
+  }
+  if (prompt !== undefined) await context.output.endLine();
+  return { ids, text, finishReason };
+}

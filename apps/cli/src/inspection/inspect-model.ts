@@ -1,0 +1,147 @@
+import type { FloatDtype } from '@xlstm/device';
+import { byteTokenizer, loadTokenizer, type Tokenizer } from '@xlstm/tokenizer';
+import {
+  type ConfigFormat,
+  defaultDims,
+  type ParameterTable,
+  parameterTable,
+  parseConfig,
+  planParameters,
+  type XlstmLargeConfig,
+  type XlstmLargeDims,
+} from '@xlstm/xlstm-large';
+import { type MemoryNeed, memoryNeeded } from './memory-needed.ts';
+import { type ModelContents, type ModelFile, readModel } from './read-model.ts';
+
+/** A tensor as it is stored. */
+export interface TensorReport {
+  name: string;
+  dtype: string;
+  shape: readonly number[];
+  bytes: number;
+  file: string;
+}
+
+/** What `inspect --json` prints. What could not be found out is null, and `problems` says why. */
+export interface ModelReport {
+  model: string;
+  format: ConfigFormat | null;
+  config: XlstmLargeConfig | null;
+  dims: XlstmLargeDims | null;
+  tokenizer: { kind: Tokenizer['kind']; vocabSize: number; bosId: number | null; eosIds: readonly number[] } | null;
+  parameters: number;
+  tensors: readonly TensorReport[];
+  /** Bytes of tensors by stored dtype. */
+  bytesByDtype: Readonly<Record<string, number>>;
+  files: readonly ModelFile[];
+  bytesOnDisk: number;
+  memory: Readonly<Record<FloatDtype, MemoryNeed>> | null;
+  /** Whether every tensor that the configuration means is there with its shape. */
+  agrees: boolean;
+  /** Tensors that the configuration does not mean; they are not loaded. */
+  unused: readonly string[];
+  problems: readonly string[];
+}
+
+/** Dtypes that weights are converted from. */
+const LOADABLE = ['F32', 'F16', 'BF16', 'F64'];
+
+/** Returns what `find` finds, or nothing and notes the problem. */
+function attempt<T>(problems: string[], find: () => T): T | undefined {
+  try {
+    return find();
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error));
+    return undefined;
+  }
+}
+
+function tokenizerOf(contents: ModelContents, config: XlstmLargeConfig): Tokenizer {
+  const ids = {
+    bosTokenId: config.bosTokenId,
+    padTokenId: config.padTokenId,
+    ...(config.eosTokenIds.length === 0 ? {} : { eosTokenId: config.eosTokenIds }),
+    vocabSize: config.vocabSize,
+  };
+  const { tokenizerJson, tokenizerConfig } = contents;
+  return tokenizerJson ? loadTokenizer({ tokenizerJson, tokenizerConfig, ...ids }) : byteTokenizer(ids);
+}
+
+interface Plan {
+  table: ParameterTable;
+  dims: XlstmLargeDims;
+}
+
+/** What the configuration and the tensors mean together and, where they disagree, the configuration alone. */
+function planOf(
+  contents: ModelContents,
+  config: XlstmLargeConfig,
+  problems: string[],
+): (Plan & { agrees: boolean }) | undefined {
+  // With files missing it is known already that tensors are.
+  const noted = contents.problems.length > 0 ? [] : problems;
+  const plan = attempt(noted, () => planParameters(config, (name) => contents.tensors.get(name)?.shape));
+  if (plan) return { ...plan, agrees: true };
+  return attempt(problems, () => {
+    const dims = defaultDims(config);
+    return { dims, table: parameterTable(config, dims), agrees: false };
+  });
+}
+
+function countElements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/**
+ * Finds out what a checkpoint is without loading it.
+ *
+ * @throws InputOutputError when there is no such folder; anything else wrong is among `problems`.
+ */
+export async function inspectModel(folder: string, signal: AbortSignal): Promise<ModelReport> {
+  const contents = await readModel(folder, signal);
+  const problems = [...contents.problems];
+  const { config: raw, format, files } = contents;
+  const config = raw && format ? attempt(problems, () => parseConfig(raw, format)) : undefined;
+  const plan = config ? planOf(contents, config, problems) : undefined;
+  const tokenizer = config ? attempt(problems, () => tokenizerOf(contents, config)) : undefined;
+  const tensors = [...contents.tensors.values()].map(
+    (info): TensorReport => ({
+      name: info.name,
+      dtype: info.dtype,
+      shape: info.shape,
+      bytes: info.byteLength,
+      file: info.source.name,
+    }),
+  );
+  const used = new Set(plan?.agrees ? plan.table.tensors.map(({ name }) => name) : []);
+  const bytesByDtype: Record<string, number> = {};
+  for (const { name, dtype, bytes } of tensors) {
+    bytesByDtype[dtype] = (bytesByDtype[dtype] ?? 0) + bytes;
+    if (used.has(name) && !LOADABLE.includes(dtype)) {
+      problems.push(`checkpoint: tensor ${name} is ${dtype}; weights must be one of ${LOADABLE.join(', ')}`);
+    }
+  }
+  return {
+    model: folder,
+    format: format ?? null,
+    config: config ?? null,
+    dims: plan?.dims ?? null,
+    tokenizer: tokenizer
+      ? {
+          kind: tokenizer.kind,
+          vocabSize: tokenizer.vocabSize,
+          bosId: tokenizer.bosId ?? null,
+          eosIds: tokenizer.eosIds,
+        }
+      : null,
+    parameters: tensors.reduce((sum, { shape }) => sum + countElements(shape), 0),
+    tensors,
+    bytesByDtype,
+    files,
+    bytesOnDisk: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    memory: config && plan ? memoryNeeded(config, plan.table, plan.dims) : null,
+    agrees: plan?.agrees ?? false,
+    unused: plan?.agrees ? tensors.map(({ name }) => name).filter((name) => !used.has(name)) : [],
+    problems,
+  };
+}
