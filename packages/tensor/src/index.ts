@@ -1,6 +1,9 @@
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { type HeadLayerNormOptions, headLayerNorm, headLayerNormKernel } from './kernels/head-layer-norm/index.ts';
+export { matmulKernel } from './kernels/matmul/index.ts';
+export { MATVEC_MAX_ROWS, matvecKernel } from './kernels/matvec/index.ts';
+export { randomFill, randomFillKernel } from './kernels/random-fill/index.ts';
 export { addInPlace, residual, residualKernel } from './kernels/residual/index.ts';
 export { rmsNorm, rmsNormKernel } from './kernels/rms-norm/index.ts';
 export { type SampleTensors, sampleKernel, sampleToken } from './kernels/sample/index.ts';
@@ -11,5 +14,6 @@ export {
 } from './kernels/sample/options.ts';
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
 export { swiglu, swigluKernel } from './kernels/swiglu/index.ts';
+export { type LinearOptions, linear } from './ops/linear.ts';
 export { Scope } from './scope.ts';
 export { elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';

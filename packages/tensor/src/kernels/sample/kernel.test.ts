@@ -5,11 +5,45 @@ import { describe, expect, it } from 'vitest';
 import { Scope } from '../../scope.ts';
 import { Tensor } from '../../tensor.ts';
 import { sampleToken } from './index.ts';
-import { naiveDistribution } from './naive-distribution.ts';
 import type { SamplingOptions } from './options.ts';
 import { spec } from './spec.ts';
 
 await testKernel(spec);
+
+/**
+ * The distribution that sampling promises, by sorting: [V] probabilities, 0 where a token may never be drawn. Apart from
+ * the kernel on purpose.
+ */
+function naiveDistribution(
+  logits: ArrayLike<number>,
+  seen: ArrayLike<number>,
+  { temperature = 1, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1 }: SamplingOptions,
+): number[] {
+  const scaled = Array.from(logits, (logit, v) => {
+    const value = seen[v] ? (logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty) : logit;
+    return value / temperature;
+  });
+  const descending = scaled.filter((value) => !Number.isNaN(value)).sort((a, b) => b - a);
+  const most = descending[0]!;
+  const kth = topK > 0 && topK < descending.length ? descending[topK - 1]! : Number.NEGATIVE_INFINITY;
+  const kept = descending.filter((value) => value >= kth);
+  const sum = kept.reduce((total, value) => total + Math.exp(value - most), 0);
+  let lowest = kth;
+  if (topP < 1) {
+    let running = 0;
+    for (const value of kept) {
+      running += Math.exp(value - most) / sum;
+      lowest = value;
+      if (running >= topP) break;
+    }
+  }
+  const weights = scaled.map((value) => {
+    const weight = value >= lowest ? Math.exp(value - most) : 0;
+    return weight >= minP ? weight : 0;
+  });
+  const total = weights.reduce((a, b) => a + b, 0);
+  return weights.map((weight) => weight / total);
+}
 
 /** `launches` times one token for each of `rows` rows of the same logits. */
 async function drawMany(
