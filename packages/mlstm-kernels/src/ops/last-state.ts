@@ -12,7 +12,7 @@ export interface StatesPass {
 
 /**
  * Queues the pass over chunks. The last state goes to a temporary first and is returned there, since every workgroup
- * of a head reads the initial m; `keepLast` copies it over `inputs.state`.
+ * of a head reads the initial m: the caller copies it over `inputs.state` and releases it.
  */
 export function queueStates(
   arena: Arena,
@@ -44,13 +44,4 @@ export function queueStates(
     throw error;
   }
   return last;
-}
-
-/** Makes the last state the state, and gives its temporary back. */
-export function keepLast(arena: Arena, state: DeviceBuffer, last: DeviceBuffer): void {
-  try {
-    arena.device.copy(last, state);
-  } finally {
-    arena.release(last);
-  }
 }
