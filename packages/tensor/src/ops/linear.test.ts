@@ -42,23 +42,19 @@ await describeDevices('linear', (device: Device) => {
 
   describe.each(['fp32', 'fp16', 'bf16'] as const)('%s weights', (dtype) => {
     it.each([
-      [[1], 24, 5],
-      [[2, 3], 24, 7],
-      [[8], 23, 9],
-      [[3, 3], 24, 10],
-      [[65], 7, 3],
-    ])('multiplies x [%j, %i] into N = %i', async (rows, K, N) => {
+      { rows: [1], K: 24, N: 5, biased: true },
+      { rows: [2, 3], K: 24, N: 7, biased: false },
+      { rows: [8], K: 23, N: 9, biased: true },
+      { rows: [3, 3], K: 24, N: 10, biased: false },
+      { rows: [65], K: 7, N: 3, biased: dtype === 'bf16' },
+    ])('multiplies x [$rows, $K] into N = $N, with bias: $biased', async ({ rows, K, N, biased }) => {
       const count = rows.reduce((product, size) => product * size, 1);
       const xs = random.normals(count * K);
       const ws = eighths(N * K);
-      const bs = random.normals(N);
-      const x = tensor([...rows, K], xs);
-      const weight = tensor([N, K], ws, dtype);
-      const y = linear(scope, x, weight);
+      const bs = biased ? random.normals(N) : undefined;
+      const y = linear(scope, tensor([...rows, K], xs), tensor([N, K], ws, dtype), bs ? { bias: tensor([N], bs) } : {});
       expect(y.shape).toEqual([...rows, N]);
-      expectClose(await device.read(y.buffer), expectedProduct(xs, ws, N, K));
-      const biased = linear(scope, x, weight, { bias: tensor([N], bs) });
-      expectClose(await device.read(biased.buffer), expectedProduct(xs, ws, N, K, bs));
+      expectClose(await device.read(y.buffer), expectedProduct(xs, ws, N, K, bs));
     });
 
     it.each([2, 12])('adds %i rows into a residual in place', async (M) => {

@@ -77,6 +77,7 @@ fn matmul(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
   var a0 = vec4(0.0); var a1 = vec4(0.0); var a2 = vec4(0.0); var a3 = vec4(0.0); // columns n_tile + 4 column …
   var b0 = vec4(0.0); var b1 = vec4(0.0); var b2 = vec4(0.0); var b3 = vec4(0.0); // and 64 further on
 
+  // Each step's loads are on their way while the step before is summed.
   var next_x = load_x(load_m, load_k);
   var next_a = load_weight(load_n, load_k);
   var next_b = load_weight(load_n + 64u, load_k);
@@ -86,7 +87,6 @@ fn matmul(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
     w_tile[load_k * W_STRIDE + load_row] = next_a;
     w_tile[load_k * W_STRIDE + load_row + 16u] = next_b;
     workgroupBarrier();
-    // The next step's loads are on their way while this one is summed.
     next_x = load_x(load_m, k + TILE_K + load_k);
     next_a = load_weight(load_n, k + TILE_K + load_k);
     next_b = load_weight(load_n + 64u, k + TILE_K + load_k);

@@ -4,10 +4,10 @@
 enable subgroups;
 
 override GROUPS: u32 = 1;
+override SLOTS: u32 = 512; // ROWS times the most subgroups that there can be; memory is zeroed before each run
 const THREADS = 256u;
-const MIN_SUBGROUP_SIZE = 4u;
 
-var<workgroup> partial: array<vec4<f32>, THREADS / MIN_SUBGROUP_SIZE * MAX_ROWS>; // [subgroup, m]
+var<workgroup> partial: array<vec4<f32>, SLOTS>; // [subgroup, m]
 
 @compute @workgroup_size(THREADS)
 fn matvec(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,

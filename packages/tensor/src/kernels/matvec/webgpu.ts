@@ -37,7 +37,11 @@ export const matvecWebGpu: readonly Variant[] = [
     code: `${subgroups}\n${rowSums}`,
     needs: { features: ['subgroups'], minSubgroupSize: 4, invocationsPerWorkgroup: SUBGROUPS_THREADS },
     fits: aligned,
-    constants: (facts, limits) => ({ ...shared(facts), GROUPS: groupsPerWorkgroup(facts.params.N, limits) }),
+    constants: (facts, limits) => ({
+      ...shared(facts),
+      GROUPS: groupsPerWorkgroup(facts.params.N, limits),
+      SLOTS: (SUBGROUPS_THREADS / limits.minSubgroupSize) * facts.params.M,
+    }),
     workgroups: ({ params: { N } }, limits) =>
       spread(Math.ceil(N / (ROWS_PER_GROUP * groupsPerWorkgroup(N, limits))), limits),
   },
