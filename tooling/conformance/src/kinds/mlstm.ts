@@ -1,0 +1,205 @@
+import { Arena, type Device, type DeviceBuffer } from '@xlstm/device';
+import {
+  headMajor,
+  type MlstmInputs,
+  type MlstmOptions,
+  type MlstmShape,
+  mlstmChunkwise,
+  mlstmParallel,
+  mlstmRecurrent,
+  mlstmStateLength,
+  readMlstmState,
+} from '@xlstm/mlstm-kernels';
+import { CaseError, type CaseFields, sizeField } from '../golden-case.ts';
+import type { GoldenTensors } from '../golden-tensors.ts';
+import type { DeviceKindOfCase, Job } from '../job.ts';
+import { failure, type Memory, measureFloats, measureMemory, shapeMismatch } from '../measure.ts';
+import { CELL_OUTPUT } from '../tolerances.ts';
+
+interface Form {
+  name: string;
+  run(arena: Arena, shape: MlstmShape, inputs: MlstmInputs, options: MlstmOptions): void;
+}
+
+/** Every form of the cell is held to the same vectors; chunks of 16 and 64 put chunk borders at different steps. */
+const FORMS: readonly Form[] = [
+  { name: 'recurrent', run: (arena, shape, inputs, options) => mlstmRecurrent(arena.device, shape, inputs, options) },
+  { name: 'chunkwise', run: (arena, shape, inputs, options) => mlstmChunkwise(arena, shape, inputs, options) },
+  ...[16, 64].map((chunkSize) => ({
+    name: `chunkwise ${chunkSize}`,
+    run: (arena: Arena, shape: MlstmShape, inputs: MlstmInputs, options: MlstmOptions) =>
+      mlstmChunkwise(arena, shape, inputs, { ...options, chunkSize }),
+  })),
+  { name: 'parallel', run: (arena, shape, inputs, options) => mlstmParallel(arena, shape, inputs, options) },
+];
+
+const SEQUENCES = ['q', 'k', 'v', 'i', 'f'] as const;
+const INITIAL = ['c_initial', 'n_initial', 'm_initial'] as const;
+const INPUTS: readonly string[] = [...SEQUENCES, ...INITIAL, 'dh'];
+const OUTPUTS = ['h', 'c_last', 'n_last', 'm_last'] as const;
+
+function optionsOf(fields: CaseFields): MlstmOptions {
+  const { gate = 'exp', normalize = true, eps = 1e-6 } = fields;
+  if ((gate !== 'exp' && gate !== 'sigmoid') || typeof normalize !== 'boolean' || typeof eps !== 'number') {
+    throw new CaseError(
+      `case.json: gate must be "exp" or "sigmoid", normalize true or false and eps a number, got ${JSON.stringify({ gate, normalize, eps })}`,
+    );
+  }
+  return { gate, normalize, eps };
+}
+
+/** The shapes of all tensors of a cell, by their names in the file. */
+function shapesOf({ B, NH, S, DHQK, DHHV }: MlstmShape): Record<string, readonly number[]> {
+  const key = [B, NH, S, DHQK];
+  const value = [B, NH, S, DHHV];
+  const gate = [B, NH, S];
+  const state = { c: [B, NH, DHQK, DHHV], n: [B, NH, DHQK], m: [B, NH, 1] };
+  return {
+    ...{ q: key, k: key, v: value, i: gate, f: gate, h: value },
+    ...{ c_initial: state.c, n_initial: state.n, m_initial: state.m },
+    ...{ c_last: state.c, n_last: state.n, m_last: state.m },
+  };
+}
+
+interface Outputs {
+  h: Float32Array;
+  last: Memory;
+}
+
+/** The buffers of one case, uploaded once; each form gets a fresh state and an output full of NaN. */
+class Cell {
+  readonly #device: Device;
+  readonly #shape: MlstmShape;
+  readonly #options: MlstmOptions;
+  readonly #initial: readonly Float32Array[];
+  readonly #inputs: Readonly<Record<(typeof SEQUENCES)[number], DeviceBuffer>>;
+
+  constructor(
+    device: Device,
+    shape: MlstmShape,
+    options: MlstmOptions,
+    data: Readonly<Record<(typeof SEQUENCES)[number], Float32Array>>,
+    initial: readonly Float32Array[],
+  ) {
+    this.#device = device;
+    this.#shape = shape;
+    this.#options = options;
+    this.#initial = initial;
+    const upload = (name: (typeof SEQUENCES)[number]) =>
+      device.from('fp32', data[name], { owner: 'conformance', label: name });
+    this.#inputs = { q: upload('q'), k: upload('k'), v: upload('v'), i: upload('i'), f: upload('f') };
+  }
+
+  async compute(form: Form): Promise<Outputs> {
+    const shape = this.#shape;
+    const { B, NH, S, DHQK, DHHV } = shape;
+    const device = this.#device;
+    const arena = new Arena(device, 'conformance');
+    try {
+      const state = arena.alloc('fp32', mlstmStateLength(shape), 'state');
+      device.clear(state);
+      let offset = 0;
+      for (const plane of this.#initial) {
+        device.upload(state, plane, offset);
+        offset += plane.length;
+      }
+      const h = arena.alloc('fp32', B * NH * S * DHHV, 'h');
+      device.upload(h, new Float32Array(h.length).fill(Number.NaN));
+      const operand = (buffer: DeviceBuffer, width: number) => ({ buffer, layout: headMajor({ NH, S }, width) });
+      const { q, k, v, i, f } = this.#inputs;
+      form.run(
+        arena,
+        shape,
+        {
+          q: operand(q, DHQK),
+          k: operand(k, DHQK),
+          v: operand(v, DHHV),
+          i: operand(i, 1),
+          f: operand(f, 1),
+          state,
+          h: operand(h, DHHV),
+        },
+        this.#options,
+      );
+      return {
+        h: (await device.read(h)) as Float32Array,
+        last: await readMlstmState(device, state, shape),
+      };
+    } finally {
+      arena.dispose();
+    }
+  }
+
+  dispose(): void {
+    for (const buffer of Object.values(this.#inputs)) buffer.dispose();
+  }
+}
+
+/** The expected memory; planes that the file lacks are not compared. */
+async function expectedMemory(tensors: GoldenTensors): Promise<Memory | undefined> {
+  const names = ['c_last', 'n_last', 'm_last'].filter((name) => tensors.has(name));
+  if (names.length === 0) return undefined;
+  return {
+    c: await tensors.floats('c_last'),
+    n: await tensors.floats('n_last'),
+    m: await tensors.floats('m_last'),
+  };
+}
+
+async function reportForms(
+  job: Job,
+  device: Device,
+  tensors: GoldenTensors,
+  outputs: readonly string[],
+): Promise<void> {
+  const { fields } = job.input;
+  const shape: MlstmShape = {
+    B: sizeField(fields, 'B'),
+    NH: sizeField(fields, 'NH'),
+    S: sizeField(fields, 'S'),
+    DHQK: sizeField(fields, 'DHQK'),
+    DHHV: sizeField(fields, 'DHHV'),
+  };
+  const options = optionsOf(fields);
+  const shapes = shapesOf(shape);
+  const read = (name: string) => tensors.floatsOf(name, shapes[name]!);
+  const data = { q: await read('q'), k: await read('k'), v: await read('v'), i: await read('i'), f: await read('f') };
+  const initial: Float32Array[] = [];
+  if (INITIAL.some((name) => tensors.has(name))) for (const name of INITIAL) initial.push(await read(name));
+  const expectedH = tensors.has('h') ? await tensors.floats('h') : undefined;
+  const memory = await expectedMemory(tensors);
+
+  const cell = new Cell(device, shape, options, data, initial);
+  try {
+    for (const form of FORMS) {
+      const named = (name: string) => `${name} (${form.name})`;
+      await job.attempt(outputs.map(named), async () => {
+        const { h, last } = await cell.compute(form);
+        const planes = memory && measureMemory(last, memory);
+        for (const name of outputs) {
+          const mismatch = shapeMismatch(shapes[name]!, tensors.shape(name));
+          if (mismatch) job.report(named(name), mismatch);
+          else if (name === 'h') job.report(named(name), measureFloats(h, expectedH ?? [], CELL_OUTPUT));
+          else {
+            const plane = name.slice(0, 1) as keyof Memory;
+            job.report(named(name), planes ? planes[plane] : failure(`${name} is missing`));
+          }
+        }
+      });
+    }
+  } finally {
+    cell.dispose();
+  }
+}
+
+async function runMlstm(job: Job, device: Device, tensors: GoldenTensors): Promise<void> {
+  const outputs = OUTPUTS.filter((name) => tensors.has(name));
+  await job.attempt(outputs, () => reportForms(job, device, tensors, outputs));
+}
+
+/** The mLSTM cell in all its forms. Gradients are expected outputs that nothing computes yet. */
+export const mlstmCell: DeviceKindOfCase = {
+  runsOn: 'device',
+  isInput: (name) => INPUTS.includes(name),
+  run: runMlstm,
+};

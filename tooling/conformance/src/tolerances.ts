@@ -1,0 +1,33 @@
+import type { Tolerance } from '@xlstm-tooling/kernel-harness';
+
+// Every budget of the runner. Expected values are float64 results rounded to float32 (cells, losses) or float32
+// results of the reference (models), so that a few units of float32's rounding, 6e-8, are in the expectation already.
+
+/** Outputs of a single cell. The goldens promise that float32 arithmetic meets them to about 1e-5. */
+export const CELL_OUTPUT: Tolerance = {
+  relativeRms: 1e-5,
+  atol: 2e-5,
+  rtol: 1e-4,
+  reason:
+    'single elements: numerator and denominator are sums of terms of both signs, whose rounding stays while they cancel',
+};
+
+/**
+ * Memories, as c·exp(m) and n·exp(m) relative to the largest element of their head; so `atol` is relative, and small
+ * elements of a head are not held to more than its large ones can be.
+ */
+export const MEMORY: Tolerance = { relativeRms: 1e-5, atol: 1e-5, rtol: 0 };
+
+/** The stabiliser m is a sum of logarithms of gates; where it is chosen in another way, the memories decide. */
+export const STABILISER: Tolerance = { relativeRms: 1e-5, atol: 1e-5, rtol: 1e-5 };
+
+/** Logits of a whole model in float32: 2e-5 relative RMS is the project's own promise. */
+export const LOGITS: Tolerance = {
+  relativeRms: 2e-5,
+  atol: 2e-4,
+  rtol: 1e-4,
+  reason: 'single elements: errors of all blocks add up in the residual stream, also where a logit is near 0',
+};
+
+/** A mean over all positions, in which errors of both signs cancel. */
+export const LOSS: Tolerance = { relativeRms: 1e-5, atol: 0, rtol: 1e-5 };
