@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKernel } from './create-kernel.ts';
 import { NewKernelError, parseKernelName } from './kernel-name.ts';
+import { nextSteps } from './next-steps.ts';
 import { KERNEL_PACKAGES, parseOptions } from './options.ts';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
@@ -47,6 +48,13 @@ describe('parseOptions', () => {
   ])('refuses %j', (argv, message) => {
     expect(() => parseOptions(argv)).toThrow(message);
   });
+});
+
+it('nextSteps names the files of its package', () => {
+  const steps = nextSteps(parseKernelName('slstm-step'), 'mlstm-kernels');
+  expect(steps).toContain('Made packages/mlstm-kernels/src/kernels/slstm-step,');
+  expect(steps).toContain('export slstmStep and slstmStepKernel from packages/mlstm-kernels/src/index.ts');
+  expect(steps).toContain('npm test -- packages/mlstm-kernels/src/kernels/slstm-step');
 });
 
 describe('a new kernel', () => {
