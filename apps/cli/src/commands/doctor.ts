@@ -44,13 +44,16 @@ export async function examine(): Promise<DoctorReport> {
 }
 
 function deviceSection(device: DoctorReport['devices'][number]): string {
-  if (!device.available) return `${device.kind}: absent\n  ${device.reason}`;
+  if (!device.available) return `${device.kind}: absent\n  ${device.reason.replace(`${device.kind}: `, '')}`;
   const limits = Object.entries(device.limits).map(([name, value]) => [`    ${name}`, formatCount(value)]);
+  const facts = [
+    ...(device.vendor ? [['  vendor', device.vendor]] : []),
+    ...(device.architecture ? [['  architecture', device.architecture]] : []),
+    ['  features', device.features.length > 0 ? [...device.features].sort().join(', ') : 'none'],
+  ];
   const lines = [
     `${device.kind}: ${device.name}${device.software ? ' (a software implementation, slower than our cpu device)' : ''}`,
-    ...(device.vendor ? [`  vendor    ${device.vendor}`] : []),
-    ...(device.architecture ? [`  architecture ${device.architecture}`] : []),
-    `  features  ${device.features.length > 0 ? [...device.features].sort().join(', ') : 'none'}`,
+    formatTable(facts),
     ...(limits.length > 0 ? ['  limits', formatTable(limits, [1])] : []),
   ];
   return lines.join('\n');
