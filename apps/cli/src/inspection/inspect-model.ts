@@ -28,6 +28,7 @@ export interface ModelReport {
   format: ConfigFormat | null;
   config: XlstmLargeConfig | null;
   dims: XlstmLargeDims | null;
+  /** Null also for a model without tokenizer.json whose vocabulary is too small for bytes. */
   tokenizer: { kind: Tokenizer['kind']; vocabSize: number; bosId: number | null; eosIds: readonly number[] } | null;
   parameters: number;
   tensors: readonly TensorReport[];
@@ -103,7 +104,9 @@ export async function inspectModel(folder: string, signal: AbortSignal): Promise
   const { config: raw, format, files } = contents;
   const config = raw && format ? attempt(problems, () => parseConfig(raw, format)) : undefined;
   const plan = config ? planOf(contents, config, problems) : undefined;
-  const tokenizer = config ? attempt(problems, () => tokenizerOf(contents, config)) : undefined;
+  // Without a file text is bytes, and a model of fewer ids than bytes simply has no text; that is no fault of it.
+  const tokenizerProblems = contents.tokenizerJson ? problems : [];
+  const tokenizer = config ? attempt(tokenizerProblems, () => tokenizerOf(contents, config)) : undefined;
   const tensors = [...contents.tensors.values()].map(
     (info): TensorReport => ({
       name: info.name,

@@ -41,7 +41,9 @@ export function reportText(report: ModelReport): string {
       'tokenizer',
       tokenizer
         ? `${tokenizer.kind === 'bytes' ? 'bytes (no tokenizer.json)' : tokenizer.kind}, ${formatCount(tokenizer.vocabSize)} ids, BOS ${tokenizer.bosId ?? 'none'}, EOS ${tokenizer.eosIds.join(' ') || 'none'}`
-        : 'unknown',
+        : report.files.some(({ name }) => name === 'tokenizer.json')
+          ? 'unknown'
+          : 'none (no tokenizer.json)',
     ],
     ['parameters', `${formatCount(report.parameters)} in ${report.tensors.length} tensors (${stored || 'none'})`],
     ['on disk', `${formatBytes(report.bytesOnDisk)} in ${report.files.length} files`],
