@@ -52,13 +52,25 @@ fn bench_fma(@builtin(global_invocation_id) id: vec3<u32>) {
     },
   ],
   reference: ({ y }, { n, iterations, a, b }) => {
-    const x = new Float32Array(CHAINS);
     for (let index = 0; index < n; index++) {
-      for (let chain = 0; chain < CHAINS; chain++) x[chain] = (index & 7) + (chain >> 2);
-      for (let step = 0; step < iterations; step++) {
-        for (let chain = 0; chain < CHAINS; chain++) x[chain] = x[chain]! * a + b;
+      let sum = 0;
+      for (let lane = 0; lane < CHAINS / 8; lane++) {
+        // Locals, since an array would measure loads and stores.
+        let x0 = index & 7;
+        let [x1, x2, x3, x4, x5, x6, x7] = [x0 + 1, x0 + 2, x0 + 3, x0 + 4, x0 + 5, x0 + 6, x0 + 7];
+        for (let step = 0; step < iterations; step++) {
+          x0 = x0 * a + b;
+          x1 = x1 * a + b;
+          x2 = x2 * a + b;
+          x3 = x3 * a + b;
+          x4 = x4 * a + b;
+          x5 = x5 * a + b;
+          x6 = x6 * a + b;
+          x7 = x7 * a + b;
+        }
+        sum += x0 + x1 + x2 + x3 + x4 + x5 + x6 + x7;
       }
-      y[index] = x.reduce((sum, value) => sum + value, 0);
+      y[index] = sum;
     }
   },
 });
