@@ -87,7 +87,7 @@ describe('reports', () => {
 
 describe('a bundle', () => {
   const file = `${root}packages/device/node_modules/.xlstm-bench-test-${process.pid}.mjs`;
-  beforeAll(() => bundleBenches(root, [rmsNorm], file));
+  beforeAll(() => bundleBenches(root, [rmsNorm], file, 'program'));
   afterAll(() => rmSync(file, { force: true }));
 
   function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {

@@ -4,17 +4,23 @@ import { rolldown } from 'rolldown';
 
 const ENTRY = '\0bench-entry';
 
-/**
- * Bundles the runner and benches into one ESM file that runs itself with `process.argv`. The package `webgpu` stays
- * outside: it is a native addon.
- */
-export async function bundleBenches(root: string, paths: readonly string[], file: string): Promise<void> {
+/** A `program` runs itself with `process.argv`; a `module` exports `run(argv)`, which gives the exit code. */
+export type BundleKind = 'program' | 'module';
+
+/** Bundles the runner and benches into one ESM file. The package `webgpu` stays outside: it is a native addon. */
+export async function bundleBenches(
+  root: string,
+  paths: readonly string[],
+  file: string,
+  kind: BundleKind,
+): Promise<void> {
   const imports = paths.map((path, index) => `import bench${index} from ${JSON.stringify(join(root, path))};`);
   const entries = paths.map((path, index) => `{ path: ${JSON.stringify(path)}, bench: bench${index} }`);
   const code = [
     `import { runBenches } from ${JSON.stringify(join(root, 'tooling/bench/src/run.ts'))};`,
     ...imports,
-    `process.exitCode = await runBenches([${entries.join(', ')}], process.argv.slice(2));`,
+    `const run = (argv) => runBenches([${entries.join(', ')}], argv);`,
+    kind === 'program' ? 'process.exitCode = await run(process.argv.slice(2));' : 'export { run };',
   ].join('\n');
   const bundle = await rolldown({
     input: ENTRY,

@@ -9,7 +9,7 @@ import { matching } from './select-benches.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Benches are TypeScript with shaders beside it, so they are bundled before they run; the bundle parses argv itself. */
+/** Benches are TypeScript with shaders beside it, so they are bundled before they run. */
 async function main(argv: readonly string[]): Promise<void> {
   const options = parseOptions(argv);
   if (options.help) {
@@ -19,18 +19,21 @@ async function main(argv: readonly string[]): Promise<void> {
   const chosen = matching(findBenches(root), options.filter, (path) => path);
   if (options.bundle !== undefined) {
     const file = resolve(options.bundle);
-    await bundleBenches(root, chosen, file);
+    await bundleBenches(root, chosen, file, 'program');
     process.stderr.write(`bench: wrote ${chosen.length} benches to ${file}; run it with: node ${options.bundle}\n`);
     return;
   }
   // Beside the device package, where its native addon "webgpu" is found.
   const file = join(root, 'packages/device/node_modules', `.xlstm-bench-${process.pid}.mjs`);
+  let run: (argv: readonly string[]) => Promise<number>;
   try {
-    await bundleBenches(root, chosen, file);
-    await import(pathToFileURL(file).href);
+    await bundleBenches(root, chosen, file, 'module');
+    ({ run } = (await import(pathToFileURL(file).href)) as { run: typeof run });
   } finally {
+    // Before anything runs: whoever interrupts a bench leaves nothing behind.
     rmSync(file, { force: true });
   }
+  process.exitCode = await run(argv);
 }
 
 try {
