@@ -10,7 +10,7 @@ export function shapeMismatch(actual: readonly number[], expected: readonly numb
 
 /** A measurement of what could not be computed or compared. */
 export function failure(message: string): Measurement {
-  return { pass: false, relativeRms: Number.NaN, maxError: Number.NaN, share: Number.POSITIVE_INFINITY, message };
+  return { pass: false, relativeRms: Number.NaN, maxError: Number.NaN, share: Number.NaN, message };
 }
 
 /** Compares floats within a tolerance. NaN fails. */

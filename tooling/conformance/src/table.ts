@@ -8,7 +8,7 @@ function scientific(value: number | null): string {
 
 /** A share of the budget in per cent; all beyond 1000 % is the same. */
 function percent(share: number | null): string {
-  if (share === null) return '–';
+  if (share === null || Number.isNaN(share)) return '–';
   if (!(share <= 10)) return '> 1000 %';
   return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 }

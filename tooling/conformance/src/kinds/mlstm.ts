@@ -7,6 +7,7 @@ import {
   mlstmChunkwise,
   mlstmParallel,
   mlstmRecurrent,
+  mlstmSequence,
   mlstmStateLength,
   readMlstmState,
 } from '@xlstm/mlstm-kernels';
@@ -21,16 +22,16 @@ interface Form {
   run(arena: Arena, shape: MlstmShape, inputs: MlstmInputs, options: MlstmOptions): void;
 }
 
-/** Every form of the cell is held to the same vectors; chunks of 16 and 64 put chunk borders at different steps. */
+/** Every form of the cell is held to the same vectors; chunks of several sizes put their borders at other steps. */
 const FORMS: readonly Form[] = [
   { name: 'recurrent', run: (arena, shape, inputs, options) => mlstmRecurrent(arena.device, shape, inputs, options) },
-  { name: 'chunkwise', run: (arena, shape, inputs, options) => mlstmChunkwise(arena, shape, inputs, options) },
-  ...[16, 64].map((chunkSize) => ({
+  ...[32, 64, 128].map((chunkSize) => ({
     name: `chunkwise ${chunkSize}`,
     run: (arena: Arena, shape: MlstmShape, inputs: MlstmInputs, options: MlstmOptions) =>
       mlstmChunkwise(arena, shape, inputs, { ...options, chunkSize }),
   })),
-  { name: 'parallel', run: (arena, shape, inputs, options) => mlstmParallel(arena, shape, inputs, options) },
+  { name: 'parallel', run: mlstmParallel },
+  { name: 'sequence', run: mlstmSequence },
 ];
 
 const SEQUENCES = ['q', 'k', 'v', 'i', 'f'] as const;
