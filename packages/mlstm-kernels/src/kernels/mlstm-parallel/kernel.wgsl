@@ -1,7 +1,7 @@
-// h of one step j and up to 256 of the DHHV columns, for one (b, head), from all steps t <= j and the initial state:
+// h of one step j and up to 64 of the DHHV columns, for one (b, head), from all steps t <= j and the initial state:
 //   D_jt = i_t + (sum of logf over t+1..j);  m_j = max(b_j + m, max_t D_jt);  S_jt = (q_j^T k_t) exp(D_jt - m_j)
 //   h_j  = (sum_t S_jt v_t + exp(b_j + m - m_j) C^T q_j) / (max(|sum_t S_jt + exp(b_j + m - m_j) n^T q_j|, exp(-m_j)) + eps)
-// The steps are taken 256 at a time from j backwards, so that sums of logf grow from j and are never a difference of
+// The steps are taken 64 at a time from j backwards, so that sums of logf grow from j and are never a difference of
 // larger ones. m_j starts at the first block's maximum and what was summed is rescaled when a later block raises it.
 
 struct Params {
@@ -18,7 +18,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> h: array<f32>;
 @group(0) @binding(7) var<uniform> params: Params;
 
-const THREADS = 256u;
+const THREADS = 64u;
 
 var<workgroup> since: array<f32, THREADS>;       // sum of logf from t to the block's last step
 var<workgroup> partial: array<f32, THREADS>;
@@ -45,6 +45,7 @@ fn mlstm_parallel(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgrou
   var denominator = 0.0;
   for (var back = 0u; back <= j; back += THREADS) {
     // Invocation x takes step j - back - x.
+    let steps = min(THREADS, j + 1u - back);
     let inside = back + thread <= j;
     let t = j - min(back + thread, j);
     var log_input = 0.0;
@@ -54,7 +55,7 @@ fn mlstm_parallel(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgrou
       log_forget = log_forget_gate(f[at(params.f, b, head, t)]);
     }
     since[thread] = log_forget;
-    for (var reach = 1u; reach < THREADS; reach *= 2u) {
+    for (var reach = 1u; reach < steps; reach *= 2u) {
       workgroupBarrier();
       var sum = since[thread];
       if (thread >= reach) { sum += since[thread - reach]; }
@@ -83,12 +84,12 @@ fn mlstm_parallel(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgrou
     let rescale = exp(m - strongest);
     numerator *= rescale;
     denominator *= rescale;
-    for (var step = 0u; step < min(THREADS, j + 1u - back); step++) {
+    for (var step = 0u; step < steps; step++) {
       denominator += scores[step];
       if (valid) { numerator += scores[step] * v[at(params.v, b, head, j - back - step) + column]; }
     }
     m = strongest;
-    after += since[THREADS - 1u];
+    after += since[steps - 1u];
     // The next block overwrites `since`, `partial` and `scores`.
     workgroupBarrier();
   }

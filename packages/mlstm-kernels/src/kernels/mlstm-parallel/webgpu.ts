@@ -4,7 +4,7 @@ import prelude from '../../wgsl/cell.wgsl';
 import code from './kernel.wgsl';
 import type { bindings, params } from './signature.ts';
 
-const COLUMNS = 256;
+const COLUMNS = 64;
 
 export const mlstmParallelWebGpu: readonly WebGpuVariant<keyof typeof bindings, keyof typeof params>[] = [
   {
