@@ -16,8 +16,6 @@ export interface XlstmLargeConfig {
   vDimFactor: number;
   /** `exp` as published, `sigmoid` for models trained with the "siging" kernels. */
   inputGate: 'exp' | 'sigmoid';
-  /** Steps per chunk of the chunkwise form; a choice of speed, not of results. */
-  chunkSize: number;
   ffnProjFactor: number;
   ffnRoundUpToMultipleOf: number;
   gateSoftCap: number;
@@ -116,7 +114,8 @@ function inputGateOf(fields: Fields): 'exp' | 'sigmoid' {
 
 /**
  * Reads a configuration in the Hugging Face format (`config.json`, `model_type: xlstm`) or the reference's own
- * (`config.yaml`). Defaults are those of the published xLSTM Large configuration.
+ * (`config.yaml`). Defaults are those of the published xLSTM Large configuration. Fields that choose kernels, chunk
+ * sizes or dtypes of the PyTorch stack say nothing about the function computed and are not read, but for the input gate.
  *
  * @throws ConfigError that names the field, what was expected and what came.
  * @example
@@ -162,7 +161,6 @@ export function parseConfig(raw: unknown, format: ConfigFormat): XlstmLargeConfi
     qkDimFactor: fields.number(['qk_dim_factor'], 0.5),
     vDimFactor: fields.number(['v_dim_factor'], 1),
     inputGate: inputGateOf(fields),
-    chunkSize: fields.integer(['chunk_size'], 64),
     ffnProjFactor: fields.number(['ffn_proj_factor'], 2.667),
     ffnRoundUpToMultipleOf: fields.integer(['ffn_round_up_to_multiple_of'], 64),
     gateSoftCap: fields.number(['gate_soft_cap'], 15),

@@ -8,7 +8,8 @@ import { evaluateLoss, forwardLogits, prefill } from './prefill.ts';
 import type { XlstmState } from './state.ts';
 import { randomModel, tinyConfig } from './testing/random-model.ts';
 
-const ids = (length: number, seed = 3) => Array.from({ length }, (_, at) => (at * 37 + seed * 11 + ((at * at) % 13)) % 96);
+const ids = (length: number, seed = 3) =>
+  Array.from({ length }, (_, at) => (at * 37 + seed * 11 + ((at * at) % 13)) % 96);
 
 async function allLogits(model: XLSTMLarge, rows: number[][], state: XlstmState): Promise<Float32Array[]> {
   const pieces: Float32Array[] = [];
@@ -16,8 +17,7 @@ async function allLogits(model: XLSTMLarge, rows: number[][], state: XlstmState)
   return pieces;
 }
 
-const read = async (device: Device, state: XlstmState) =>
-  (await device.read(lastLogits(state).buffer)) as Float32Array;
+const read = async (device: Device, state: XlstmState) => (await device.read(lastLogits(state).buffer)) as Float32Array;
 
 await describeDevices('XLSTMLarge', (device) => {
   it('gives the same logits in one piece, step by step, and cut anywhere', async () => {
@@ -88,12 +88,12 @@ await describeDevices('XLSTMLarge', (device) => {
     const expected = await read(device, state);
     expect(await read(device, fork)).toEqual(expected);
     expect(await read(device, other)).toEqual(expected);
-    expect(() => fork.writeBlock(0, { c: new Float32Array(1), n: new Float32Array(1), m: new Float32Array(1) })).toThrow(
-      ShapeError,
-    );
-    expect(() => fork.writeBlock(7, { c: new Float32Array(1), n: new Float32Array(1), m: new Float32Array(1) })).toThrow(
-      /block must be 0…1, got 7/,
-    );
+    expect(() =>
+      fork.writeBlock(0, { c: new Float32Array(1), n: new Float32Array(1), m: new Float32Array(1) }),
+    ).toThrow(ShapeError);
+    expect(() =>
+      fork.writeBlock(7, { c: new Float32Array(1), n: new Float32Array(1), m: new Float32Array(1) }),
+    ).toThrow(/block must be 0…1, got 7/);
     for (const one of [state, fork, other]) one.dispose();
     model.dispose();
   });
@@ -115,7 +115,16 @@ await describeDevices('XLSTMLarge', (device) => {
     await expect(prefill(model, [[1, 2]], state)).rejects.toThrow(/1 rows for a state of batch 2/);
     await expect(prefill(model, [[1, 2], [3]], state)).rejects.toThrow(/one length, got 2 and 1/);
     for (const bad of [96, -1, 1.5, Number.NaN]) {
-      await expect(prefill(model, [[1, bad], [1, 1]], state)).rejects.toThrow(/token ids must be integers in 0…95/);
+      await expect(
+        prefill(
+          model,
+          [
+            [1, bad],
+            [1, 1],
+          ],
+          state,
+        ),
+      ).rejects.toThrow(/token ids must be integers in 0…95/);
     }
     expect(state.position).toBe(0);
     arena.dispose();

@@ -95,7 +95,7 @@ export class XLSTMLarge implements Disposable {
 
   /** x [B, S, D] += mLSTM layer of rmsNorm(x): projections, gates, cell, head norm, output gate, projection. */
   #mlstm(scope: Scope, block: number, x: Tensor, state: XlstmState): void {
-    const { numHeads: NH, normEps, gateSoftCap, inputGate, cellEps, chunkSize } = this.config;
+    const { numHeads: NH, normEps, gateSoftCap, inputGate, cellEps } = this.config;
     const { qkDim, vDim, DHQK, DHHV } = this.dims;
     const [B, S] = x.shape as [number, number, number];
     const at = `blocks.${block}`;
@@ -124,7 +124,7 @@ export class XLSTMLarge implements Disposable {
         state: state.blocks[block]!,
         h: { buffer: h.buffer, layout: sequenceMajor(heads, DHHV) },
       },
-      { gate: inputGate, eps: cellEps, chunkSize },
+      { gate: inputGate, eps: cellEps },
     );
 
     const bias = this.weights.find(`${at}.headNorm.bias`);

@@ -42,11 +42,19 @@ describe('planParameters', () => {
   });
 
   it.each([
-    ['a missing tensor', { 'backbone.blocks.1.ffn.proj_down.weight': undefined }, /proj_down.weight \[64,192\] is missing/],
+    [
+      'a missing tensor',
+      { 'backbone.blocks.1.ffn.proj_down.weight': undefined },
+      /proj_down.weight \[64,192\] is missing/,
+    ],
     ['a missing first projection', { [`${LAYER}.q.weight`]: undefined }, /mlstm_layer.q.weight is missing/],
     ['a tensor of the wrong shape', { 'lm_head.weight': [96, 63] }, /lm_head.weight must be \[96,64\], got \[96,63\]/],
     ['a vector where a matrix belongs', { 'lm_head.weight': [96] }, /must be \[96,64\], got \[96\]/],
-    ['widths that the configuration cannot mean', { [`${LAYER}.q.weight`]: [48, 64] }, /gives qk_dim 48, the configuration means 32 or 64/],
+    [
+      'widths that the configuration cannot mean',
+      { [`${LAYER}.q.weight`]: [48, 64] },
+      /gives qk_dim 48, the configuration means 32 or 64/,
+    ],
   ])('refuses %s', (_, overrides, message) => {
     expect(() => planParameters(config, shapes(overrides))).toThrow(CheckpointError);
     expect(() => planParameters(config, shapes(overrides))).toThrow(message);

@@ -37,7 +37,7 @@ export class XlstmState implements Disposable {
     this.config = config;
     this.dims = dims;
     this.batch = batch;
-    const length = mlstmStateLength({ B: batch, NH: config.numHeads, S: 1, DHQK: dims.DHQK, DHHV: dims.DHHV });
+    const length = mlstmStateLength({ B: batch, NH: config.numHeads, DHQK: dims.DHQK, DHHV: dims.DHHV });
     const made: DeviceBuffer[] = [];
     try {
       for (let block = 0; block < config.numBlocks; block++) {

@@ -30,7 +30,8 @@ export function randomWeights(config: XlstmLargeConfig, seed = 1): WeightSource 
     let state = seed;
     for (const letter of name) state = (Math.imul(state, 31) + letter.charCodeAt(0)) >>> 0;
     const scale = shape.length === 1 ? 0.1 : 2 / Math.sqrt(shape[1]!);
-    const mean = name.includes('norm') && name.endsWith('weight') ? 1 : name.includes('fgate') && shape.length === 1 ? 4 : 0;
+    const mean =
+      name.includes('norm') && name.endsWith('weight') ? 1 : name.includes('fgate') && shape.length === 1 ? 4 : 0;
     return Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
       return mean + scale * (state / 2 ** 31 - 1);
