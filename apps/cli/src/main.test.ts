@@ -20,7 +20,7 @@ describe.skipIf(process.platform === 'win32')('the built command', () => {
 
   it('ends cleanly while it reads a long prompt', async () => {
     const command = new BuiltCommand([...endless.slice(0, 3), '--prompt-file', '-'], {
-      stdin: 'The king said to his daughter. '.repeat(20_000),
+      stdin: 'The king said to his daughter. '.repeat(4000),
     });
     await new Promise((resolve) => setTimeout(resolve, 2500));
     expect(command.child.exitCode).toBeNull();
@@ -53,6 +53,16 @@ describe.skipIf(process.platform === 'win32')('the built command', () => {
     const { code, stderr } = await new BuiltCommand(['inspect'], { stdout: full }).end();
     closeSync(full);
     expect(stderr).toMatch(/^error: stdout: cannot write: ENOSPC/);
+    expect(code).toBe(1);
+  });
+
+  it.skipIf(process.platform !== 'linux')('says why a named device is not there, and takes no other', async () => {
+    const argv = ['generate', '--prompt', 'The fox', '--device', 'webgpu'];
+    const { code, stdout, stderr } = await new BuiltCommand(argv, {
+      env: { VK_ICD_FILENAMES: '/no/such/driver.json', VK_DRIVER_FILES: '/no/such/driver.json' },
+    }).end();
+    expect(stderr).toMatch(/^error: webgpu: .+/m);
+    expect(stdout).toBe('');
     expect(code).toBe(1);
   });
 

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { examine } from '../commands/doctor.ts';
 import { Interrupted } from '../failures.ts';
 import { type CaptureOptions, captureRun } from '../testing/captured-run.ts';
 import type { GenerationReport } from './generation.ts';
@@ -166,19 +167,22 @@ describe('generate', () => {
     expect(code).toBe(130);
     expect(stdout).toBe('');
   });
+});
 
-  it('says which device is not there, or uses it', async () => {
-    const doctor = JSON.parse((await captureRun(['doctor', '--json'])).stdout);
-    const { available } = doctor.devices.find(({ kind }: { kind: string }) => kind === 'webgpu');
-    const argv = ['generate', '--device', 'webgpu', '--prompt', fox.prompt, ...greedy];
-    const { code, stdout, stderr } = await captureRun(argv);
-    if (available) {
-      expect(stdout.startsWith(start)).toBe(true);
-      expect(code).toBe(0);
-    } else {
-      expect(stderr).toMatch(/^error: webgpu: /);
-      expect(stdout).toBe('');
-      expect(code).toBe(1);
-    }
+const { devices } = await examine();
+const webgpu = devices.find(({ kind }) => kind === 'webgpu');
+// Where CI requires the device, its absence is a failure.
+const skipsWebgpu = !webgpu?.available && !process.env.XLSTM_REQUIRE_DEVICES?.split(',').includes('webgpu');
+if (skipsWebgpu) console.warn(`skipped: generate on WebGPU: ${webgpu && 'reason' in webgpu ? webgpu.reason : ''}`);
+
+describe.skipIf(skipsWebgpu)('generate on WebGPU', () => {
+  it('draws what the CPU device draws', async () => {
+    // From BOS alone, which software adapters can read in little time.
+    const argv = ['--prompt', '', '--temperature', '0', '--max-new-tokens', '2'];
+    const { code, stdout } = await captureRun(['generate', ...argv, '--device', 'webgpu', '--json']);
+    expect(code).toBe(0);
+    const report = JSON.parse(stdout) as GenerationReport;
+    expect(report.device).toMatchObject({ kind: 'webgpu' });
+    expect(report.ids).toEqual((await generateJson(argv)).ids);
   });
 });

@@ -16,6 +16,16 @@ export async function buildCommand(): Promise<void> {
   );
 }
 
+/** How a process is set up. */
+export interface BuiltCommandOptions {
+  /** What comes through the pipe; nothing if left out. */
+  stdin?: string;
+  /** A file descriptor to write to instead of the pipe. */
+  stdout?: number;
+  /** Variables beside those of this process. */
+  env?: Record<string, string>;
+}
+
 /** A command that runs as users run it, in a process of its own. */
 export class BuiltCommand {
   readonly child: ChildProcess;
@@ -23,9 +33,10 @@ export class BuiltCommand {
   stderr = '';
   readonly #closed: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 
-  constructor(args: readonly string[], options: { stdin?: string; stdout?: 'pipe' | number } = {}) {
+  constructor(args: readonly string[], options: BuiltCommandOptions = {}) {
     this.child = spawn(process.execPath, [entry, ...args], {
       cwd: repository,
+      env: { ...process.env, ...options.env },
       stdio: [options.stdin === undefined ? 'ignore' : 'pipe', options.stdout ?? 'pipe', 'pipe'],
     });
     this.child.stdin?.end(options.stdin);
