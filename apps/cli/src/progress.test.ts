@@ -34,6 +34,12 @@ describe('Progress', () => {
     expect(written[0]!.replace('\r\u001b[2K', '').length).toBeLessThan(20);
   });
 
+  it('draws on a terminal of unknown width', () => {
+    const { stream, written } = recorder(true, 0);
+    new Progress(stream, true).update('loading', 1);
+    expect(written[0]).toContain(`[${'='.repeat(30)}]`);
+  });
+
   it('is silent where nobody watches or wants it', () => {
     const pipe = recorder(false);
     new Progress(pipe.stream, true).update('loading', 0.5);

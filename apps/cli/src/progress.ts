@@ -23,7 +23,8 @@ export class Progress {
     if (!this.#enabled || (this.#shown && now - this.#drawnAt < INTERVAL_MS)) return;
     this.#drawnAt = now;
     this.#shown = true;
-    const width = Math.max(0, Math.min(30, (this.#stream.columns ?? 80) - label.length - 9));
+    // A terminal that does not know its size says 0.
+    const width = Math.max(0, Math.min(30, (this.#stream.columns || 80) - label.length - 9));
     const filled = Math.round(Math.min(1, Math.max(0, fraction)) * width);
     const percent = `${Math.floor(fraction * 100)}%`.padStart(4);
     this.#stream.write(`${ERASE_LINE}${label} [${'='.repeat(filled)}${' '.repeat(width - filled)}]${percent}`);

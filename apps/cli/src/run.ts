@@ -21,8 +21,8 @@ function createProgram(context: Context): Command {
       writeErr: (text) => {
         stderr.write(text);
       },
-      getOutHelpWidth: () => stdout.columns ?? 100,
-      getErrHelpWidth: () => stderr.columns ?? 100,
+      getOutHelpWidth: () => stdout.columns || 100,
+      getErrHelpWidth: () => stderr.columns || 100,
     })
     .showSuggestionAfterError()
     .showHelpAfterError('(xlstm --help lists the commands, xlstm COMMAND --help their options)')

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { examine } from '../commands/doctor.ts';
 import { Interrupted } from '../failures.ts';
 import { type CaptureOptions, captureRun } from '../testing/captured-run.ts';
-import type { GenerationReport } from './generation.ts';
+import type { GenerationReport } from './report.ts';
 
 interface Expected {
   prompt: string;

@@ -1,33 +1,18 @@
 import { randomInt } from 'node:crypto';
-import type { DeviceKind } from '@xlstm/device';
-import type { FinishReason, GenerateTimings } from '@xlstm/xlstm-large';
-import { type FloatDtype, fromPretrained, type GenerateStream, type XlstmModel } from 'xlstm';
+import type { FinishReason } from '@xlstm/xlstm-large';
+import { fromPretrained, type GenerateStream, type XlstmModel } from 'xlstm';
 import { formatCount } from '../human-readable.ts';
 import { modelLabel } from '../installed.ts';
 import { Progress } from '../progress.ts';
 import type { Context } from '../terminal.ts';
 import { type GenerationFlags, samplingOptions } from './flags.ts';
+import type { GenerationReport } from './report.ts';
 import { memoryUse, statisticsTable } from './statistics.ts';
 
 /** Prompts up to this length are read before a bar would be seen. */
 const LONG_PROMPT = 256;
 /** Seeds that are drawn stay short enough to be typed. */
 const SEED_LIMIT = 2 ** 31;
-
-/** What `--json` prints. */
-export interface GenerationReport {
-  /** The checkpoint's folder. */
-  model: string;
-  device: { kind: DeviceKind; name: string; reason: string };
-  dtype: FloatDtype;
-  tokenizer: 'tokenizer.json' | 'bytes';
-  seed: number;
-  promptIds: readonly number[];
-  ids: readonly number[];
-  text: string;
-  finishReason: FinishReason;
-  timings: GenerateTimings & { loadMs: number };
-}
 
 /** How `start` and `generate` differ. */
 export interface GenerationManner {

@@ -1,7 +1,7 @@
 import type { XlstmModel } from 'xlstm';
 import { formatBytes, formatMs, formatRate, formatTable } from '../human-readable.ts';
 import { modelLabel } from '../installed.ts';
-import type { GenerationReport } from './generation.ts';
+import type { GenerationReport } from './report.ts';
 
 /** Bytes that a generation holds: on the device, and of this process at its peak. */
 export interface MemoryUse {
