@@ -1,4 +1,4 @@
-import { compare } from '@xlstm-tooling/kernel-harness';
+import { compare, Random } from '@xlstm-tooling/kernel-harness';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -86,8 +86,8 @@ await describeDevices('forms of the mLSTM', (device, kind) => {
 
   it('all compute the recurrence, outputs and states', async () => {
     await fc.assert(
-      fc.asyncProperty(shapes, contents, cellOptions, form, async (shape, content, options, name) => {
-        const cell = randomCell(shape, { ...content, sigmoid: options.gate === 'sigmoid' });
+      fc.asyncProperty(shapes, contents, cellOptions, form, async (shape, { seed, ...content }, options, name) => {
+        const cell = randomCell(new Random(seed), shape, { ...content, sigmoid: options.gate === 'sigmoid' });
         const result = await runCell(device, FORMS[name]!, shape, cell, options);
         const expected = oracle(shape, cell, options);
         expectSameOutput(result.h, expected);
@@ -106,8 +106,8 @@ await describeDevices('forms of the mLSTM', (device, kind) => {
         cellOptions,
         fc.tuple(form, form),
         cut,
-        async (shape, content, options, [first, second], share) => {
-          const cell = randomCell(shape, { ...content, sigmoid: options.gate === 'sigmoid' });
+        async (shape, { seed, ...content }, options, [first, second], share) => {
+          const cell = randomCell(new Random(seed), shape, { ...content, sigmoid: options.gate === 'sigmoid' });
           const at = Math.min(shape.S - 1, 1 + Math.floor(share * (shape.S - 1)));
           const length = (S: number): MlstmShape => ({ ...shape, S });
           const before = await runCell(device, FORMS[first]!, length(at), cutCell(shape, cell, 0, at), options);

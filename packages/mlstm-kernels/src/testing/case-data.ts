@@ -1,8 +1,16 @@
 import type { Dtype, NumberArray } from '@xlstm/device';
-import type { Random } from '@xlstm-tooling/kernel-harness';
 import { headMajor, type Layout, sequenceMajor } from '../layout.ts';
 import type { MlstmShape } from '../shape.ts';
 import { mlstmStateLength } from '../state.ts';
+
+/** What cases draw from; the kernel harness's seeded generator is one. */
+export interface RandomSource {
+  /** Integer in [0, below). */
+  integer(below: number): number;
+  /** Standard normal. */
+  normal(): number;
+  normals(length: number, scale?: number, mean?: number): Float32Array;
+}
 
 /** How the operands of a made-up case lie: each in its own `[B, NH, S, width]`, or `[B, S, NH * width]` with gaps. */
 export type Arrangement = 'head-major' | 'sequence-major';
@@ -55,7 +63,7 @@ export function layouts<N extends Name>(
 const EXTREMES = [100, -100, Number.NEGATIVE_INFINITY, -30, 30, 0, -1e30];
 
 function gate(
-  random: Random,
+  random: RandomSource,
   length: number,
   mean: number,
   { gates = 1, extremes = false }: CaseOptions,
@@ -69,7 +77,7 @@ function gate(
 
 /** Made-up contents of one operand. Keys and queries lean to one side, so that the normaliser is not all rounding. */
 export function operandData(
-  random: Random,
+  random: RandomSource,
   shape: MlstmShape,
   name: Exclude<Name, 'h'>,
   options: CaseOptions = {},
@@ -77,12 +85,12 @@ export function operandData(
   const { length } = arrange(shape, name, options.arrangement ?? 'head-major');
   if (name === 'i') return { dtype: 'fp32', data: gate(random, length, 0, options) };
   if (name === 'f') return { dtype: 'fp32', data: gate(random, length, 2, options) };
-  return random.tensor(length, 'fp32', 1, name === 'v' ? 0 : 0.4);
+  return { dtype: 'fp32', data: random.normals(length, 1, name === 'v' ? 0 : 0.4) };
 }
 
 /** A made-up state; C and n small enough that the sequence matters, m around 0 (exactly 0 for the sigmoid gate). */
 export function stateData(
-  random: Random,
+  random: RandomSource,
   shape: MlstmShape,
   options: CaseOptions = {},
 ): { dtype: Dtype; data: NumberArray } {

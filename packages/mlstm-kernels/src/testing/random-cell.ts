@@ -1,14 +1,13 @@
-import { Random } from '@xlstm-tooling/kernel-harness';
 import type { MlstmShape } from '../shape.ts';
-import { operandData, stateData } from './case-data.ts';
+import { operandData, type RandomSource, stateData } from './case-data.ts';
 import type { HostCell } from './run-cell.ts';
 
-/** A made-up cell on the host; the same for the same seed. */
+/** A made-up cell on the host. */
 export function randomCell(
+  random: RandomSource,
   shape: MlstmShape,
-  options: { seed: number; gates: number; extremes: boolean; initial: boolean; sigmoid: boolean },
+  options: { gates: number; extremes: boolean; initial: boolean; sigmoid: boolean },
 ): HostCell {
-  const random = new Random(options.seed);
   const [q, k, v, i, f] = (['q', 'k', 'v', 'i', 'f'] as const).map(
     (name) => operandData(random, shape, name, options).data as Float32Array,
   ) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
