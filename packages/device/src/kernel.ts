@@ -44,6 +44,11 @@ export interface WebGpuNeeds {
   minSubgroupSize?: number;
   invocationsPerWorkgroup?: number;
   workgroupStorageBytes?: number;
+  /**
+   * Only for adapters that compute on the CPU (SwiftShader, llvmpipe): there a workgroup barrier costs more than the
+   * idle lanes of a form without any.
+   */
+  software?: true;
 }
 
 /** One WGSL form of a kernel. A kernel lists its variants best first; the device takes the first that fits. */
@@ -68,6 +73,8 @@ export interface WebGpuLimits {
   /** 0 when the adapter offers no subgroups. */
   minSubgroupSize: number;
   maxSubgroupSize: number;
+  /** Whether the adapter computes on the CPU. */
+  software: boolean;
 }
 
 /**

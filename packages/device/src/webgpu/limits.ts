@@ -1,4 +1,5 @@
 import type { WebGpuLimits, WebGpuNeeds } from '../kernel.ts';
+import { isSoftwareAdapter } from './adapter.ts';
 
 /** Features that some kernel form uses; requested where the adapter has them, never required. */
 const WANTED_FEATURES: readonly string[] = [
@@ -49,6 +50,7 @@ export function kernelLimits(device: GPUDevice): WebGpuLimits {
     maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
     minSubgroupSize: subgroups ? (info?.subgroupMinSize ?? 4) : 0,
     maxSubgroupSize: subgroups ? (info?.subgroupMaxSize ?? 128) : 0,
+    software: info ? isSoftwareAdapter(info) : false,
   };
 }
 
@@ -57,6 +59,7 @@ export function meetsNeeds(device: GPUDevice, limits: WebGpuLimits, needs: WebGp
   if (!needs) return true;
   return (
     (needs.features ?? []).every((feature) => device.features.has(feature)) &&
+    (limits.software || !needs.software) &&
     limits.minSubgroupSize >= (needs.minSubgroupSize ?? 0) &&
     limits.maxInvocationsPerWorkgroup >= (needs.invocationsPerWorkgroup ?? 0) &&
     limits.maxWorkgroupStorageBytes >= (needs.workgroupStorageBytes ?? 0)
