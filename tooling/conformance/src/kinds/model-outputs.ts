@@ -1,8 +1,8 @@
-import { forwardLogits, generateTokens, type XLSTMLarge, type XlstmState } from '@xlstm/xlstm-large';
+import { Decoder, forwardLogits, generateTokens, prefill, type XLSTMLarge, type XlstmState } from '@xlstm/xlstm-large';
 import { CaseError } from '../golden-case.ts';
 import type { GoldenTensors } from '../golden-tensors.ts';
 import type { Job } from '../job.ts';
-import { measureIntegers, shapeMismatch } from '../measure.ts';
+import { measureIntegers } from '../measure.ts';
 
 /** Logits `[B, S, V]` of rows of one length, read as one batch; `state` is then the past after all of them. */
 export async function batchLogits(
@@ -23,6 +23,38 @@ export async function batchLogits(
   return all;
 }
 
+/** Tokens that greedy decoding adds to one prompt, as users ask for them. */
+async function greedyRow(model: XLSTMLarge, promptIds: readonly number[], maxNewTokens: number): Promise<number[]> {
+  const ids: number[] = [];
+  for await (const id of generateTokens(model, { promptIds, maxNewTokens, temperature: 0, eosTokenIds: [] })) {
+    ids.push(id);
+  }
+  return ids;
+}
+
+/** The same for several prompts of one length, decoded as one batch; row by row in the result. */
+async function greedyBatch(
+  model: XLSTMLarge,
+  prompts: readonly (readonly number[])[],
+  newTokens: number,
+): Promise<number[]> {
+  const state = model.createState(prompts.length);
+  let decoder: Decoder | undefined;
+  try {
+    await prefill(model, prompts, state);
+    decoder = new Decoder(model, state, { sampling: { temperature: 0, seed: 0 }, promptIds: [] });
+    const ids = new Array<number>(prompts.length * newTokens).fill(Number.NaN);
+    for (let at = 0; at < newTokens; at++) {
+      if (at > 0) decoder.advance();
+      for (const [row, id] of (await decoder.sample()).entries()) ids[row * newTokens + at] = id;
+    }
+    return ids;
+  } finally {
+    decoder?.dispose();
+    state.dispose();
+  }
+}
+
 /** Reports the tensor `name [B, N]`: N tokens that greedy decoding adds to each of `prompts`. */
 export async function reportGreedy(
   job: Job,
@@ -33,19 +65,13 @@ export async function reportGreedy(
 ): Promise<void> {
   await job.attempt([name], async () => {
     const shape = tensors.shape(name);
-    const maxNewTokens = shape[1];
-    const mismatch = shapeMismatch([prompts.length, maxNewTokens ?? 0], shape);
-    if (mismatch || !maxNewTokens) {
+    const [rows, newTokens] = shape;
+    const [prompt] = prompts;
+    if (shape.length !== 2 || rows !== prompts.length || !newTokens || !prompt) {
       throw new CaseError(`tensors.safetensors: ${name} must be [${prompts.length}, N] ids, got [${shape}]`);
     }
-    const ids: number[] = [];
-    for (const promptIds of prompts) {
-      const row: number[] = [];
-      for await (const id of generateTokens(model, { promptIds, maxNewTokens, temperature: 0, eosTokenIds: [] })) {
-        row.push(id);
-      }
-      ids.push(...row);
-    }
+    const one = prompts.length === 1;
+    const ids = await (one ? greedyRow(model, prompt, newTokens) : greedyBatch(model, prompts, newTokens));
     job.report(name, measureIntegers(ids, await tensors.integers(name)));
   });
 }
