@@ -1,10 +1,11 @@
-import { type Device, DeviceError } from '@xlstm/device';
+import { type Device, type DeviceBuffer, DeviceError } from '@xlstm/device';
 import { measure } from '@xlstm-tooling/kernel-harness';
 import { fmaFlops, fmaKernel } from './fused-multiply-add.ts';
+import { streamCopyKernel } from './stream-copy.ts';
 
 /** What a device can do at most, as measured on it just now. */
 export interface Ceilings {
-  /** Bytes read plus bytes written, of one large copy. */
+  /** Bytes read plus bytes written, of one large copy: by the copy command or by a kernel, whichever is faster. */
   copyGigabytesPerSecond: number;
   copyBytes: number;
   /** float32 multiply-adds in WGSL or JavaScript, without memory; tensor cores are not in it. */
@@ -16,10 +17,15 @@ const MEBIBYTE = 2 ** 20;
 async function measureCopy(device: Device, bytes: number): Promise<number> {
   const buffers = [0, 1].map((index) => device.alloc('u32', bytes / 4, { owner: 'bench', label: `copy ${index}` }));
   try {
-    const milliseconds = await measure(device, (index) => {
-      device.copy(buffers[index % 2]!, buffers[(index + 1) % 2]!);
+    const [one, other] = buffers as [DeviceBuffer, DeviceBuffer];
+    const command = await measure(device, (index) => {
+      device.copy(index % 2 ? one : other, index % 2 ? other : one);
     });
-    return (2 * bytes) / milliseconds / 1e6;
+    const kernel = await measure(device, (index) => {
+      const [x, y] = index % 2 ? [one, other] : [other, one];
+      device.launch(streamCopyKernel, { buffers: { x, y }, params: { vectors: bytes / 16 } });
+    });
+    return (2 * bytes) / Math.min(command, kernel) / 1e6;
   } finally {
     for (const buffer of buffers) buffer.dispose();
   }
@@ -41,10 +47,10 @@ async function measureFma(device: Device, n: number, iterations: number): Promis
   }
 }
 
-/** Measures the ceilings: buffers of 256 MiB on a GPU, smaller ones where a CPU computes. */
+/** Measures the ceilings: buffers of 1 GiB on a GPU, smaller ones where a CPU computes. */
 export async function measureCeilings(device: Device): Promise<Ceilings> {
   const software = device.kind === 'cpu' || device.info.software;
-  const copyBytes = software ? 32 * MEBIBYTE : Math.min(256 * MEBIBYTE, Math.floor(device.maxBufferBytes / 4) * 4);
+  const copyBytes = software ? 32 * MEBIBYTE : Math.min(1024 * MEBIBYTE, Math.floor(device.maxBufferBytes / 16) * 16);
   return {
     copyBytes,
     copyGigabytesPerSecond: await measureCopy(device, copyBytes),
