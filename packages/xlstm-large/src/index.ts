@@ -25,6 +25,7 @@ export {
 export { evaluateLoss, forwardLogits, type PrefillOptions, prefill } from './prefill.ts';
 export { randomXlstmLarge } from './random-weights.ts';
 export { type BlockState, XlstmState } from './state.ts';
+export { exportState, importState, readStateHeader, type StateHeader } from './state-bytes.ts';
 export {
   allocateParameters,
   type LoadProgress,
