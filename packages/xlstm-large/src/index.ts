@@ -8,11 +8,13 @@ export {
 export { Decoder, type DecoderOptions } from './decoder.ts';
 export {
   type FinishReason,
+  type GeneratedToken,
   type GenerateOutcome,
   type GenerateTimings,
   type GenerateTokensOptions,
   generateTokens,
 } from './generate.ts';
+export type { TokenLogprobs } from './logprobs.ts';
 export { lastLogits, XLSTMLarge } from './model.ts';
 export {
   countParameters,

@@ -11,7 +11,7 @@ import { randomModel, tinyConfig } from './testing/random-model.ts';
 async function generate(model: XLSTMLarge, state: XlstmState, promptIds: number[], count: number): Promise<number[]> {
   const ids: number[] = [];
   const options = { promptIds, state, maxNewTokens: count, temperature: 0, eosTokenIds: [] };
-  for await (const id of generateTokens(model, options)) ids.push(id);
+  for await (const { id } of generateTokens(model, options)) ids.push(id);
   return ids;
 }
 

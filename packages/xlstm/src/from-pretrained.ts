@@ -52,6 +52,16 @@ export class XlstmModel implements AsyncDisposable {
     return this.model.createState();
   }
 
+  /** A state as bytes, to be kept in a file or sent elsewhere. See `exportState` for the format. */
+  exportState(state: XlstmState): Promise<Uint8Array<ArrayBuffer>> {
+    return exportState(this.model, state);
+  }
+
+  /** A state from such bytes; yours to dispose. @throws StateError for another model's, cut or damaged bytes. */
+  importState(bytes: Uint8Array): XlstmState {
+    return importState(this.model, bytes);
+  }
+
   /**
    * Continues a prompt. BOS is put in front unless a state with a past is given.
    *
