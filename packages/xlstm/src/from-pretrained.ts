@@ -1,7 +1,15 @@
 import { Device, type DeviceChoice, type FloatDtype, OptionError, selectDevice } from '@xlstm/device';
 import { type Checkpoint, openCheckpoint } from '@xlstm/loaders';
 import { byteTokenizer, loadTokenizer, type Tokenizer } from '@xlstm/tokenizer';
-import { type LoadProgress, parseConfig, XLSTMLarge, type XlstmLargeConfig, type XlstmState } from '@xlstm/xlstm-large';
+import {
+  exportState,
+  importState,
+  type LoadProgress,
+  parseConfig,
+  XLSTMLarge,
+  type XlstmLargeConfig,
+  type XlstmState,
+} from '@xlstm/xlstm-large';
 import { storedDtype } from './checkpoint-summary.ts';
 import { type GenerateOptions, GenerateStream } from './generate-stream.ts';
 import { checkpointWeights } from './weight-source.ts';
