@@ -70,7 +70,8 @@ async function needAdapter(context: TestContext): Promise<void> {
   throw new Error(`device webgpu is required by XLSTM_REQUIRE_DEVICES, but: ${reason}`);
 }
 
-describe('WebGPU in Chromium', () => {
+// Long enough for software adapters on a busy machine.
+describe('WebGPU in Chromium', { timeout: 180_000 }, () => {
   if (absent) {
     if (isRequired('webgpu')) {
       it('is required here', () => {
