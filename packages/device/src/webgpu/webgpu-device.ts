@@ -295,11 +295,14 @@ export class WebGpuDevice extends Device {
         },
         (cause: unknown) => {
           // A loss may reject pending maps just before `lost` resolves: give it a moment to say so.
-          setTimeout(() => {
-            if (!this.#pending.delete(onLost)) return;
-            const text = cause instanceof Error ? cause.message : String(cause);
-            reject(new DeviceError(`${operation}: webgpu refused: ${text}`, { cause }));
-          }, this.disposed ? 0 : LOSS_NOTICE_MS);
+          setTimeout(
+            () => {
+              if (!this.#pending.delete(onLost)) return;
+              const text = cause instanceof Error ? cause.message : String(cause);
+              reject(new DeviceError(`${operation}: webgpu refused: ${text}`, { cause }));
+            },
+            this.disposed ? 0 : LOSS_NOTICE_MS,
+          );
         },
       );
     });
