@@ -11,7 +11,7 @@ export async function greedyIds(
 ): Promise<number[]> {
   const ids: number[] = [];
   const options = { promptIds, maxNewTokens, temperature: 0, eosTokenIds: [] };
-  for await (const id of generateTokens(model, options)) ids.push(id);
+  for await (const { id } of generateTokens(model, options)) ids.push(id);
   return ids;
 }
 
