@@ -3,15 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findChromium } from '@xlstm-tooling/browser-tests';
 import { build as esbuild } from 'esbuild';
-import { chromium } from 'playwright-core';
 import { build as viteBuild } from 'vite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { importMap, installedPackages, installProject, NoRegistryError } from './new-project.ts';
+import { openPage } from './open-page.ts';
 import { findNode } from './other-node.ts';
 import { packPackages } from './pack.ts';
 import { publicLibraries, publicPackages, repository } from './public-packages.ts';
 import { runProgram } from './run-program.ts';
-import { serveFolders } from './serve-folders.ts';
 
 const MODEL = join(repository, 'apps/cli/models/stories');
 const PROMPT = 'Once upon a time';
@@ -224,27 +223,11 @@ describe('in a page', () => {
     more: Record<string, string>,
     context: { skip: (reason: string) => never },
   ): Promise<void> {
-    const executablePath = findChromium();
-    if (!executablePath) context.skip('there is no Chromium here; the bundle was made and looked at');
-    const server = await serveFolders({ '/': root, '/model/': MODEL, ...more });
-    const browser = await chromium.launch({ executablePath, args: ['--headless'], chromiumSandbox: false });
-    try {
-      const page = await browser.newPage();
-      const said: string[] = [];
-      page.on('console', (message) => said.push(message.text()));
-      page.on('pageerror', (error) => said.push(`uncaught: ${error.message}`));
-      page.on('response', (response) => {
-        if (response.status() >= 400) said.push(`${response.status()} ${response.url()}`);
-      });
-      await page.goto(server.origin);
-      await page
-        .waitForFunction("document.title !== 'waiting'", undefined, { timeout: 45_000 })
-        .catch((error: Error) => said.push(error.message));
-      expect(said).toEqual([]);
+    if (!findChromium()) context.skip('there is no Chromium here; the bundle was made and looked at');
+    await openPage({ '/': root, '/model/': MODEL, ...more }, async (page, origin) => {
+      await page.goto(origin);
+      await page.waitForFunction("document.title !== 'waiting'", undefined, { timeout: 45_000 });
       expect(await page.title()).toBe(CONTINUATION.trim());
-    } finally {
-      await browser.close();
-      await server.close();
-    }
+    });
   }
 });
