@@ -8,7 +8,7 @@ export const line: readonly (readonly string[])[] = [
   ['@xlstm/xlstm-core'],
   ['@xlstm/xlstm-large'],
   ['xlstm'],
-  ['@xlstm/cli', '@xlstm/trainer', '@xlstm/demo'],
+  ['@xlstm/cli', '@xlstm/trainer', '@xlstm/demo', '@xlstm/docs'],
 ];
 
 /** At the side of the line: they import only these entries, and only the façade and the apps import them. */

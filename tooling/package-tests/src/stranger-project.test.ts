@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findChromium } from '@xlstm-tooling/browser-tests';
@@ -16,29 +16,31 @@ const MODEL = join(repository, 'apps/cli/models/stories');
 const PROMPT = 'Once upon a time';
 const CONTINUATION = ' there lived a king';
 
-/** What a page or a Node program does with the façade; `files` gives the model. */
-const tell = (files: string): string => `
+const story = `
 import { fromPretrained } from 'xlstm';
-const model = await fromPretrained(${files}, { device: 'cpu' });
+const model = await fromPretrained(${JSON.stringify(MODEL)}, { device: 'cpu' });
 let text = '';
 for await (const piece of model.generate('${PROMPT}', { maxNewTokens: 4, temperature: 0 })) text += piece.text;
-await model.dispose();`;
+await model.dispose();
+console.log(text);`;
 
-/** The page's part: the model's files come from the network, what was told goes into the title. */
-const PAGE = `
-import { blobSource, openCheckpoint } from '@xlstm/loaders';
-const names = ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json',
-  'model.safetensors.index.json', ...[1, 2, 3].map((n) => 'model-0000' + n + '-of-00003.safetensors')];
-const sources = await Promise.all(
-  names.map(async (name) => blobSource(await (await fetch('/model/' + name)).blob(), name)),
-);
-const checkpoint = await openCheckpoint(sources);
-${tell('checkpoint')}
-document.title = text;
-`;
+/** The code blocks of a page of the site. */
+function snippets(page: string, language: string): string[] {
+  const markdown = readFileSync(join(repository, 'apps/docs/src', page), 'utf8');
+  return [...markdown.matchAll(/```(\w+)\n([\s\S]*?)```/g)].flatMap(([, name, code]) =>
+    name === language ? [code!] : [],
+  );
+}
 
-const html = (head: string): string =>
-  `<!doctype html><meta charset="utf-8"><title>waiting</title><link rel="icon" href="data:,">${head}`;
+const [PAGE_SCRIPT] = snippets('guide/browser.md', 'js');
+const [PAGE_HTML, IMPORT_MAP] = snippets('guide/browser.md', 'html');
+
+/** The page of the guide, with its script below another name or inside. */
+function pageHtml(script: string): string {
+  const tag = '<script type="module" src="./page.js"></script>';
+  expect(PAGE_HTML).toContain(tag);
+  return PAGE_HTML!.replace(tag, script).replace('<title>', '<link rel="icon" href="data:,"><title>');
+}
 
 let temporary = '';
 let project = '';
@@ -48,6 +50,7 @@ beforeAll(async () => {
   temporary = mkdtempSync(join(tmpdir(), 'xlstm-stranger-'));
   project = join(temporary, 'project');
   mkdirSync(project);
+  cpSync(MODEL, join(project, 'models/stories'), { recursive: true });
   const packed = await packPackages(join(temporary, 'tarballs'));
   try {
     await installProject(project, packed);
@@ -101,7 +104,17 @@ describe.each([20, 22, 24])('on Node %i', (major) => {
   });
 
   it('streams a text with xlstm', async () => {
-    expect(await node(`${tell(JSON.stringify(MODEL))}\nconsole.log(text);`, program)).toBe(`${CONTINUATION}\n`);
+    expect(await node(story, program)).toBe(`${CONTINUATION}\n`);
+  });
+
+  it("runs the site's examples", async () => {
+    const told = await node(snippets('guide/node.md', 'js')[0]!, program);
+    expect(told).toMatch(/^cpu.*\n there lived a king who had three sons\.[\s\S]*\nlength after 32 tokens\n$/);
+    const [states] = snippets('concepts/states.md', 'js');
+    const promised = [...states!.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map((line) => `${line[1]}\n`);
+    expect(await node(states!, program)).toBe(promised.join(''));
+    const devices = (await node(snippets('concepts/devices.md', 'js')[0]!, program)).trim().split('\n');
+    expect(devices.slice(0, -1).sort()).toEqual(['cpu', 'webgpu']);
   });
 
   it('imports every entry of every package', async () => {
@@ -162,7 +175,7 @@ describe('in a page', () => {
   const importsOf = (code: string): string[] => [...code.matchAll(imported)].map(([, a, b]) => a ?? b!);
 
   it('works bundled by esbuild', async (context) => {
-    writeFileSync(join(project, 'page.js'), PAGE);
+    writeFileSync(join(project, 'page.js'), PAGE_SCRIPT!);
     const outdir = join(project, 'out-esbuild');
     const { warnings } = await esbuild({
       absWorkingDir: project,
@@ -177,15 +190,15 @@ describe('in a page', () => {
     });
     expect(warnings).toEqual([]);
     expect(importsOf(readFileSync(join(outdir, 'page.js'), 'utf8'))).toEqual([]);
-    writeFileSync(join(outdir, 'index.html'), html('<script type="module" src="/page.js"></script>'));
+    writeFileSync(join(outdir, 'index.html'), pageHtml('<script type="module" src="./page.js"></script>'));
     await expectStory(outdir, {}, context);
   });
 
   it('works bundled by Vite', async (context) => {
     const root = join(project, 'vite');
     mkdirSync(root);
-    writeFileSync(join(root, 'page.js'), PAGE);
-    writeFileSync(join(root, 'index.html'), html('<script type="module" src="/page.js"></script>'));
+    writeFileSync(join(root, 'page.js'), PAGE_SCRIPT!);
+    writeFileSync(join(root, 'index.html'), pageHtml('<script type="module" src="./page.js"></script>'));
     const warnings: string[] = [];
     const keep = (message: string): void => void warnings.push(message);
     await viteBuild({
@@ -210,11 +223,11 @@ describe('in a page', () => {
   it('works without a bundler, by an import map', async (context) => {
     const root = join(project, 'plain');
     mkdirSync(root);
-    const map = JSON.stringify(importMap(project, '/node_modules'));
-    writeFileSync(
-      join(root, 'index.html'),
-      html(`<script type="importmap">${map}</script><script type="module">${PAGE}</script>`),
-    );
+    const page = `<script type="module">${PAGE_SCRIPT}</script>`;
+    // The guide's map has what the packages of this moment need, and nothing that is not installed as it says.
+    const written = /<script type="importmap">([\s\S]*)<\/script>/.exec(IMPORT_MAP!)![1]!;
+    expect(importMap(project, '/node_modules').imports).toMatchObject(JSON.parse(written).imports);
+    writeFileSync(join(root, 'index.html'), pageHtml(`${IMPORT_MAP}${page}`));
     await expectStory(root, { '/node_modules/': join(project, 'node_modules') }, context);
   });
 
@@ -224,10 +237,13 @@ describe('in a page', () => {
     context: { skip: (reason: string) => never },
   ): Promise<void> {
     if (!findChromium()) context.skip('there is no Chromium here; the bundle was made and looked at');
-    await openPage({ '/': root, '/model/': MODEL, ...more }, async (page, origin) => {
+    await openPage({ '/': root, ...more }, async (page, origin) => {
       await page.goto(origin);
-      await page.waitForFunction("document.title !== 'waiting'", undefined, { timeout: 45_000 });
-      expect(await page.title()).toBe(CONTINUATION.trim());
+      const files = readdirSync(MODEL).map((name) => join(MODEL, name));
+      await page.locator('#files').setInputFiles(files);
+      const text = page.locator('#text', { hasText: CONTINUATION.trim() });
+      await text.waitFor({ timeout: 45_000 });
+      expect(await text.textContent()).toMatch(/^cpu.*\n there lived a king/);
     });
   }
 });

@@ -6,15 +6,17 @@ import { repositoryRoot } from './repository.mjs';
 import { check, test } from './suite.mjs';
 
 /**
- * Tasks that run a built program: its package, its entry, and the arguments that come before the user's.
- * @type {Map<string, { build: string, entry: string, first?: string[] }>}
+ * Tasks that run a program: the package to build for it, if any, its entry, and the arguments before the user's.
+ * @type {Map<string, { build?: string, entry: string, first?: string[] }>}
  */
 const programs = new Map(
   Object.entries({
     start: { build: '@xlstm/cli', entry: 'apps/cli/dist/main.js', first: ['start'] },
     xlstm: { build: '@xlstm/cli', entry: 'apps/cli/dist/main.js' },
     conformance: { build: '@xlstm-tooling/conformance', entry: 'tooling/conformance/dist/main.js' },
+    sizes: { build: '@xlstm-tooling/package-tests', entry: 'tooling/package-tests/dist/main.js' },
     bench: { build: '@xlstm-tooling/bench', entry: 'tooling/bench/dist/main.js' },
+    docs: { entry: 'apps/docs/src/build-site.mjs' },
     'new-kernel': { build: '@xlstm-tooling/new-kernel', entry: 'tooling/new-kernel/dist/main.js' },
   }),
 );
@@ -30,7 +32,7 @@ export async function main([task = '', ...args]) {
     const program = programs.get(task);
     const suite = suites.get(task);
     if (program) {
-      await prepare(repositoryRoot, { build: program.build });
+      await prepare(repositoryRoot, program.build === undefined ? {} : { build: program.build });
       await runProgram(repositoryRoot, program.entry, [...(program.first ?? []), ...args]);
     } else if (suite) {
       process.exitCode = await suite(repositoryRoot, args);
