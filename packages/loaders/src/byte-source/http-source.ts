@@ -1,4 +1,5 @@
 import { DisposedError, OptionError } from '@xlstm/device';
+import { linkedSignal } from '../transfer/linked-signal.ts';
 import {
   type Connection,
   contentLength,
@@ -84,7 +85,7 @@ export async function openHttpSource(
       const size = contentRange(reply.headers)?.total ?? (await sizeFromHead(url, what, connection, signal));
       return new HttpSource(url, name, size, etag, connection, signal);
     } finally {
-      await reply.discard();
+      reply.discard();
     }
   });
 }
@@ -125,7 +126,7 @@ async function sizeFromHead(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const head = await request(url, connection, { method: 'HEAD', signal });
-  await head.discard();
+  head.discard();
   const size = head.status === 200 ? contentLength(head.headers) : undefined;
   if (size === undefined) {
     throw new TransferError(
@@ -184,21 +185,29 @@ class HttpSource implements ByteSource {
 
   async readInto(offset: number, target: Uint8Array, signal?: AbortSignal): Promise<void> {
     checkRange('httpSource', this.name, this.size, offset, target.byteLength);
-    const both = signal && this.signal ? AbortSignal.any([signal, this.signal]) : (signal ?? this.signal);
-    both?.throwIfAborted();
+    const { signal: joined, unlink } = linkedSignal(signal, this.signal);
+    try {
+      await this.fill(offset, target, joined);
+    } finally {
+      unlink();
+    }
+  }
+
+  private async fill(offset: number, target: Uint8Array, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     let filled = 0;
     let headway = HEADWAY;
     await retrying(
       `httpSource: ${this.name} at ${hostOf(this.url)}`,
       this.connection.policy,
-      both,
+      signal,
       async (advanced) => {
         if (this.closed) throw new DisposedError(`httpSource: ${this.name} was closed; open it again to read`);
         if (filled === target.byteLength) return;
         const first = offset + filled;
         const range = `bytes=${first}-${offset + target.byteLength - 1}`;
         const headers = { range, ...ifRange(this.etag) };
-        const reply = await request(this.url, this.connection, { headers, signal: both });
+        const reply = await request(this.url, this.connection, { headers, signal });
         try {
           this.check(reply, first);
           for await (const piece of reply.pieces()) {
@@ -212,7 +221,7 @@ class HttpSource implements ByteSource {
             }
           }
         } finally {
-          await reply.discard();
+          reply.discard();
         }
         if (filled < target.byteLength) {
           throw new Interruption(`the connection ended at byte ${offset + filled}`);

@@ -96,7 +96,7 @@ export async function withBlob(
   return retrying(what, hub.connection.policy, signal, async () => {
     const url = fileUrl(hub, model.id, commit, file.name);
     const reply = await request(url, hub.connection, { method: 'HEAD', signal, stayAtOrigin: true });
-    await reply.discard();
+    reply.discard();
     if (reply.status >= 400) throw await refusal(reply, hub, model, signal);
     const etag = reply.headers.get('x-linked-etag') ?? (reply.elsewhere ? null : reply.headers.get('etag'));
     const blob = etag?.replace(/^W\//, '').replaceAll('"', '') ?? '';
@@ -122,7 +122,7 @@ export async function refusal(
 ): Promise<TransferError> {
   const { status } = reply;
   const code = reply.headers.get('x-error-code');
-  await reply.discard();
+  reply.discard();
   const page = `${hub.endpoint}/${id}`;
   const giveToken = hub.hasToken
     ? 'the token that was sent does not allow it: check that it is valid and may read this model'
@@ -161,7 +161,7 @@ export async function refusal(
 async function exists(hub: Hub, id: string, signal: AbortSignal | undefined): Promise<boolean> {
   try {
     const reply = await request(`${hub.endpoint}/api/models/${id}`, hub.connection, { signal });
-    await reply.discard();
+    reply.discard();
     return reply.status === 200;
   } catch {
     signal?.throwIfAborted();

@@ -1,5 +1,5 @@
-import { mkdtemp, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OptionError } from '@xlstm/device';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -107,16 +107,11 @@ describe('resolveModel from the hub', () => {
   it('reads endpoint, token file and cache folder from the environment', async () => {
     server.token = 'hf_from_file';
     vi.stubEnv('HF_ENDPOINT', `${server.endpoint}/`);
-    await resolveModelOutside('HF_HOME', 'hf_from_file');
+    await mkdir(join(cacheDir, 'home'));
+    await writeFile(join(cacheDir, 'home/token'), 'hf_from_file\n');
+    await resolveModel(server.id, { revision: 'v1.0', retry });
     expect(await readFile(join(cacheDir, 'home/hub/models--ACME--tiny-xlstm/refs/v1.0'), 'utf8')).toBe(COMMIT);
   });
-
-  async function resolveModelOutside(_: string, token: string): Promise<void> {
-    const { mkdir } = await import('node:fs/promises');
-    await mkdir(join(cacheDir, 'home'), { recursive: true });
-    await writeFile(join(cacheDir, 'home/token'), `${token}\n`);
-    await resolveModel(server.id, { revision: 'v1.0', retry });
-  }
 
   it('takes a page of the hub for the model it shows', async () => {
     const files = await resolveModel(`${server.endpoint}/${server.id}/tree/v1.0`, {
@@ -133,15 +128,13 @@ describe('resolveModel from the hub', () => {
     await using checkpoint = await openCheckpoint(files);
     expect(checkpoint.tensors.get('a')!.shape).toEqual([30_000]);
     expect(await readdir(cacheDir)).toEqual([]);
-    const { a, b } = { a: 30_000 * 4, b: 20_001 * 4 };
     const source = await files.open(shard);
     expect(source.bytesRead).toBeLessThan(200);
-    expect(source.size).toBeGreaterThan(a);
-    expect((await loadTensor(checkpoint.tensors.get('b')!, 'fp32')).byteLength).toBe(b);
+    expect(source.size).toBe(server.files.get(shard)!.bytes.byteLength);
+    expect(await loadTensor(checkpoint.tensors.get('b')!, 'fp32')).toHaveLength(20_001);
   });
 
   it('reads a plain web folder by ranges', async () => {
-    server.mischief = () => undefined;
     const files = await resolveModel(`${server.storage}/`, { endpoint: server.endpoint, cacheDir, retry });
     await using checkpoint = await openCheckpoint(files);
     expect([...checkpoint.tensors.keys()]).toEqual(['a', 'b']);
@@ -167,13 +160,14 @@ describe('resolveModel, cut and resumed', () => {
     const failing = resolve({
       signal: controller.signal,
       onProgress: (event) => {
-        if (event.status === 'progress' && event.file === shard && event.loaded > 30_000) controller.abort(reason);
+        if (event.status === 'progress' && event.file === shard && event.loaded > 5000) controller.abort(reason);
       },
     });
     await expect(failing).rejects.toBe(reason);
     expect(await readdir(model('snapshots', COMMIT))).not.toContain(shard);
     const partial = (await stat(`${blobOf(shard)}.xlstm.incomplete`)).size;
-    expect(partial).toBeGreaterThan(30_000);
+    expect(partial).toBeGreaterThan(5000);
+    expect(partial).toBeLessThan(server.files.get(shard)!.bytes.byteLength);
     expect(await isCached(server.id, { cacheDir })).toBe(false);
     expect(await readdir(join(cacheDir, '.locks/models--ACME--tiny-xlstm'))).toEqual([]);
     server.pauseMs = 0;
@@ -183,6 +177,15 @@ describe('resolveModel, cut and resumed', () => {
     expect(new Set(asked)).toEqual(new Set([`bytes=${partial}-`]));
     expect(await isCached(server.id, { cacheDir })).toBe(true);
     expect((await readdir(model('blobs'))).filter((name) => name.includes('incomplete'))).toEqual([]);
+  });
+
+  it('ends when the abort comes with the last byte', async () => {
+    const controller = new AbortController();
+    const onProgress = (event: TransferProgress): void => {
+      if (event.status === 'progress' && event.file === shard && event.progress === 100) controller.abort();
+    };
+    await expect(resolve({ signal: controller.signal, onProgress })).rejects.toThrow(/abort/);
+    await resolve();
   });
 
   it('does not download twice when two ask at once', async () => {
@@ -203,7 +206,6 @@ describe('resolveModel, cut and resumed', () => {
   it('goes on after a lock whose holder is dead', async () => {
     await resolve();
     await rm(blobOf(shard));
-    const { hostname } = await import('node:os');
     const lock = join(cacheDir, '.locks/models--ACME--tiny-xlstm', `${blobName(server.files.get(shard)!)}.xlstm.lock`);
     await writeFile(lock, JSON.stringify({ host: hostname(), pid: 2 ** 30, id: 'x' }));
     await resolve();

@@ -2,6 +2,7 @@ import { OptionError } from '@xlstm/device';
 import type { CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
 import { INDEX_FILE } from '../checkpoint/huggingface-layout.ts';
 import { nodeModules } from '../node/node-modules.ts';
+import { linkedSignal } from '../transfer/linked-signal.ts';
 import { reason } from '../transfer/reason.ts';
 import type { Connection } from '../transfer/request.ts';
 import { retryPolicy } from '../transfer/retry.ts';
@@ -201,7 +202,7 @@ async function fetchAll(
   outer: AbortSignal | undefined,
 ): Promise<void> {
   const controller = new AbortController();
-  const signal = outer ? AbortSignal.any([outer, controller.signal]) : controller.signal;
+  const { signal, unlink } = linkedSignal(outer, controller.signal);
   const waiting = [...files];
   let failure: { error: unknown } | undefined;
   const worker = async (): Promise<void> => {
@@ -212,6 +213,7 @@ async function fetchAll(
     controller.abort(error);
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, files.length) }, () => worker().catch(stopping)));
+  unlink();
   outer?.throwIfAborted();
   if (failure) throw failure.error;
 }

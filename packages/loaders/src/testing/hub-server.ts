@@ -101,6 +101,7 @@ export class HubServer {
       return void response.writeHead(401, { 'x-error-code': this.gated ? 'GatedRepo' : 'RepoNotFound' }).end();
     }
     const api = new RegExp(`^/api/models/${this.id}(?:/revision/(.+))?$`).exec(url.pathname);
+    if (api && mischief?.kind === 'cut') return void response.writeHead(200).write('{"sha":', () => response.destroy());
     if (api) return this.list(decodeURIComponent(api[1] ?? 'main'), response);
     const file = new RegExp(`^/${this.id}/resolve/${COMMIT}/([^/]+)$`).exec(url.pathname);
     const name = decodeURIComponent(file?.[1] ?? '');

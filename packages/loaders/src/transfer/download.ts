@@ -49,7 +49,7 @@ export async function download(
     try {
       total = await begin(reply, name, target, etag, options);
     } catch (error) {
-      await reply.discard();
+      reply.discard();
       if (error instanceof Interruption) etag = undefined;
       throw error;
     }

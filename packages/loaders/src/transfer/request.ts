@@ -1,3 +1,4 @@
+import { linkedSignal } from './linked-signal.ts';
 import { reason } from './reason.ts';
 import { Interruption, parseRetryAfter, type RetryPolicy } from './retry.ts';
 import { TransferError } from './transfer-error.ts';
@@ -31,7 +32,7 @@ export interface Reply {
   pieces(): AsyncGenerator<Uint8Array, void, void>;
   /** The body as text, of at most `maxBytes`. */
   text(maxBytes: number): Promise<string>;
-  discard(): Promise<void>;
+  discard(): void;
 }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -46,9 +47,13 @@ export async function request(url: string, connection: Connection, options: Requ
   const { signal } = options;
   signal?.throwIfAborted();
   const idle = new IdleTimer(connection.policy.idleTimeoutMs);
-  const joined = signal ? AbortSignal.any([signal, idle.signal]) : idle.signal;
-  const fail = (error: unknown): never => {
+  const joined = linkedSignal(signal, idle.signal);
+  const release = (): void => {
     idle.stop();
+    joined.unlink();
+  };
+  const fail = (error: unknown): never => {
+    release();
     signal?.throwIfAborted();
     if (error instanceof TransferError || error instanceof Interruption) throw error;
     const said = idle.signal.aborted ? `nothing came for ${connection.policy.idleTimeoutMs} ms` : networkReason(error);
@@ -56,15 +61,15 @@ export async function request(url: string, connection: Connection, options: Requ
   };
   try {
     idle.restart();
-    const { response, elsewhere } = await followed(url, connection, options, joined);
+    const { response, elsewhere } = await followed(url, connection, options, joined.signal);
     idle.stop();
     if (BUSY.has(response.status)) {
-      await discardBody(response);
+      discardBody(response);
       throw new Interruption(`${hostOf(url)} answered ${response.status}`, {
         retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), Date.now()),
       });
     }
-    return new FetchReply(response, elsewhere, idle, fail);
+    return new FetchReply(response, elsewhere, idle, { release, fail, unlessAborted: joined.race });
   } catch (error) {
     return fail(error);
   }
@@ -94,7 +99,7 @@ async function followed(
     if (location === null) return { response, elsewhere };
     const next = redirectTarget(location, at);
     if (next.origin !== origin && options.stayAtOrigin) return { response, elsewhere };
-    await discardBody(response);
+    discardBody(response);
     // Once away, always away: the way back was chosen by a stranger.
     elsewhere ||= next.origin !== origin;
     at = next.href;
@@ -127,21 +132,29 @@ function redirectTarget(location: string, from: string): URL {
   return next;
 }
 
+/** How an answer lets go of timer and signal, and what a failure of it becomes. */
+interface ReplyEnds {
+  readonly release: () => void;
+  /** Node 20 leaves reads of an aborted body pending for ever when all of it had arrived. */
+  readonly unlessAborted: <T>(read: Promise<T>) => Promise<T>;
+  readonly fail: (error: unknown) => never;
+}
+
 class FetchReply implements Reply {
   readonly status: number;
   readonly headers: Headers;
   readonly elsewhere: boolean;
   private readonly response: Response;
   private readonly idle: IdleTimer;
-  private readonly fail: (error: unknown) => never;
+  private readonly ends: ReplyEnds;
 
-  constructor(response: Response, elsewhere: boolean, idle: IdleTimer, fail: (error: unknown) => never) {
+  constructor(response: Response, elsewhere: boolean, idle: IdleTimer, ends: ReplyEnds) {
     this.response = response;
     this.status = response.status;
     this.headers = response.headers;
     this.elsewhere = elsewhere;
     this.idle = idle;
-    this.fail = fail;
+    this.ends = ends;
   }
 
   async *pieces(): AsyncGenerator<Uint8Array, void, void> {
@@ -156,8 +169,8 @@ class FetchReply implements Reply {
         yield value;
       }
     } finally {
-      this.idle.stop();
-      if (!ended) await reader.cancel().catch(() => {});
+      this.ends.release();
+      if (!ended) reader.cancel().catch(() => {});
     }
   }
 
@@ -166,9 +179,9 @@ class FetchReply implements Reply {
   ): Promise<{ done: boolean; value?: Uint8Array | undefined }> {
     this.idle.restart();
     try {
-      return await reader.read();
+      return await this.ends.unlessAborted(reader.read());
     } catch (error) {
-      return this.fail(error);
+      return this.ends.fail(error);
     } finally {
       // The consumer's own time, such as a slow disk, is not the server's silence.
       this.idle.stop();
@@ -190,7 +203,7 @@ class FetchReply implements Reply {
   }
 
   async discard(): Promise<void> {
-    this.idle.stop();
+    this.ends.release();
     await discardBody(this.response);
   }
 }
@@ -218,8 +231,9 @@ class IdleTimer {
   }
 }
 
-async function discardBody(response: Response): Promise<void> {
-  await response.body?.cancel().catch(() => {});
+/** Not waited for: a body that was aborted may never answer. */
+function discardBody(response: Response): void {
+  response.body?.cancel().catch(() => {});
 }
 
 /** fetch says "fetch failed" and hides why in the cause. */
