@@ -31,6 +31,11 @@ export class CheckpointError extends XlstmError {
   override name = 'CheckpointError';
 }
 
+/** A saved state that is damaged, or of another model or version. */
+export class StateError extends XlstmError {
+  override name = 'StateError';
+}
+
 /** A tokenizer file that cannot be used, or ids that it does not have. */
 export class TokenizerError extends XlstmError {
   override name = 'TokenizerError';

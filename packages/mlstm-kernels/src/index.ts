@@ -1,4 +1,9 @@
 export type { MlstmInputs, MlstmOptions } from './inputs.ts';
+export { mlstmChunkwiseOutputsKernel } from './kernels/mlstm-chunkwise-outputs/index.ts';
+export { mlstmChunkwiseStatesKernel } from './kernels/mlstm-chunkwise-states/index.ts';
+export { mlstmParallelKernel } from './kernels/mlstm-parallel/index.ts';
+export { mlstmStepKernel } from './kernels/mlstm-step/index.ts';
+export { mlstmStepNormalizerKernel } from './kernels/mlstm-step-normalizer/index.ts';
 export { headMajor, type Layout, type Operand, sequenceMajor } from './layout.ts';
 export { type MlstmChunkwiseOptions, mlstmChunkwise } from './ops/mlstm-chunkwise.ts';
 export { mlstmParallel } from './ops/mlstm-parallel.ts';

@@ -9,7 +9,7 @@ import { randomModel } from './testing/random-model.ts';
 
 async function collect(model: XLSTMLarge, options: GenerateTokensOptions): Promise<number[]> {
   const ids: number[] = [];
-  for await (const id of generateTokens(model, { eosTokenIds: [], ...options })) ids.push(id);
+  for await (const { id } of generateTokens(model, { eosTokenIds: [], ...options })) ids.push(id);
   return ids;
 }
 
@@ -75,7 +75,7 @@ await describeDevices('generateTokens', (device) => {
       const got: number[] = [];
       const run = async () => {
         const options = { promptIds: [0, 7], maxNewTokens: 8, temperature: 0, eosTokenIds: [], state };
-        for await (const id of generateTokens(model, { ...options, signal: abort.signal })) {
+        for await (const { id } of generateTokens(model, { ...options, signal: abort.signal })) {
           got.push(id);
           if (got.length === 3 && leave === 'break') break;
           if (got.length === 3) abort.abort(new Error('enough'));
@@ -178,7 +178,7 @@ describe('a device lost in mid-generation', () => {
     const model = await randomModel(device);
     const ids: number[] = [];
     const run = async () => {
-      for await (const id of generateTokens(model, { promptIds: [0, 1], maxNewTokens: 50, eosTokenIds: [] })) {
+      for await (const { id } of generateTokens(model, { promptIds: [0, 1], maxNewTokens: 50, eosTokenIds: [] })) {
         ids.push(id);
         if (ids.length === 4) device.gpu.destroy();
       }

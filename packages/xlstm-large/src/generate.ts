@@ -1,6 +1,7 @@
 import { OptionError } from '@xlstm/device';
 import { checkSamplingOptions, type SamplingOptions } from '@xlstm/tensor';
 import { Decoder } from './decoder.ts';
+import { logprobsOf, type TokenLogprobs } from './logprobs.ts';
 import type { XLSTMLarge } from './model.ts';
 import { checkIds, prefill } from './prefill.ts';
 import type { XlstmState } from './state.ts';
@@ -15,6 +16,11 @@ export interface GenerateTokensOptions extends SamplingOptions {
   eosTokenIds?: readonly number[];
   /** The past to go on from. It stays the caller's and ends at the last token that was yielded. */
   state?: XlstmState;
+  /**
+   * Also tell how likely each token was, and the given number (0…20) of most likely ones. Natural logarithms of the
+   * model's own distribution, before temperature and filters. Costs a read of all logits a token.
+   */
+  logprobs?: number;
   signal?: AbortSignal | undefined;
   /** Called during prefill with the prompt tokens read so far and in all. */
   onPrefill?: ((done: number, total: number) => void) | undefined;
@@ -24,6 +30,13 @@ export interface GenerateTokensOptions extends SamplingOptions {
 
 /** Why a generation ended: an end token, `maxNewTokens`, or the reader left (a break, an abort, an error). */
 export type FinishReason = 'stop' | 'length' | 'cancelled';
+
+/** One token of a generation. */
+export interface GeneratedToken {
+  id: number;
+  /** Where `logprobs` was asked for. */
+  logprobs?: TokenLogprobs;
+}
 
 /** Where the time went. Milliseconds. */
 export interface GenerateTimings {
@@ -65,14 +78,20 @@ function samplingOf(options: GenerateTokensOptions): SamplingOptions & { seed: n
  *   `signal.reason` on abort; DeviceLostError when the device goes away
  * @example
  * ```ts
- * for await (const id of generateTokens(model, { promptIds: [0, 2353], maxNewTokens: 16, temperature: 0 })) console.log(id)
+ * for await (const { id } of generateTokens(model, { promptIds: [0, 2353], temperature: 0 })) console.log(id)
  * ```
  */
-export async function* generateTokens(model: XLSTMLarge, options: GenerateTokensOptions): AsyncGenerator<number, void> {
-  const { promptIds, maxNewTokens = 256, signal, eosTokenIds = model.config.eosTokenIds } = options;
+export async function* generateTokens(
+  model: XLSTMLarge,
+  options: GenerateTokensOptions,
+): AsyncGenerator<GeneratedToken, void> {
+  const { promptIds, maxNewTokens = 256, signal, eosTokenIds = model.config.eosTokenIds, logprobs } = options;
   const sampling = samplingOf(options);
   if (!Number.isInteger(maxNewTokens) || maxNewTokens < 0) {
     throw new OptionError(`generate: maxNewTokens must be a non-negative integer, got ${maxNewTokens}`);
+  }
+  if (logprobs !== undefined && !(Number.isInteger(logprobs) && logprobs >= 0 && logprobs <= 20)) {
+    throw new OptionError(`generate: logprobs must be an integer in 0…20, got ${logprobs}`);
   }
   checkIds('generate', [promptIds], model.config.vocabSize);
   if (promptIds.length === 0 && !options.state?.position) {
@@ -96,6 +115,8 @@ export async function* generateTokens(model: XLSTMLarge, options: GenerateTokens
     for (let left = maxNewTokens; left > 0; left--) {
       signal?.throwIfAborted();
       const drawn = decoder!.sample();
+      const row = logprobs === undefined ? undefined : model.device.read(state.logits);
+      row?.catch(() => {}); // Where both reads fail, the one awaited first tells.
       // A last token that no one will go on from is not worth a step.
       const wanted = options.state !== undefined || left > 1;
       if (wanted && overlap) decoder!.advance();
@@ -104,7 +125,7 @@ export async function* generateTokens(model: XLSTMLarge, options: GenerateTokens
       const ended = eosTokenIds.includes(id);
       if (wanted && !overlap && (!ended || options.state)) decoder!.advance();
       if (ended) finishReason = 'stop';
-      yield id;
+      yield row ? { id, logprobs: logprobsOf((await row) as Float32Array, id, logprobs!) } : { id };
       if (ended) return;
       // The CPU device never waits for anything: without this, signals and timers would starve.
       if (!overlap) await nextTask();

@@ -8,11 +8,13 @@ export {
 export { Decoder, type DecoderOptions } from './decoder.ts';
 export {
   type FinishReason,
+  type GeneratedToken,
   type GenerateOutcome,
   type GenerateTimings,
   type GenerateTokensOptions,
   generateTokens,
 } from './generate.ts';
+export type { TokenLogprobs } from './logprobs.ts';
 export { lastLogits, XLSTMLarge } from './model.ts';
 export {
   countParameters,
@@ -25,6 +27,7 @@ export {
 export { evaluateLoss, forwardLogits, type PrefillOptions, prefill } from './prefill.ts';
 export { randomXlstmLarge } from './random-weights.ts';
 export { type BlockState, XlstmState } from './state.ts';
+export { exportState, importState, readStateHeader, type StateHeader } from './state-bytes.ts';
 export {
   allocateParameters,
   type LoadProgress,

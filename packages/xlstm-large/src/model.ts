@@ -54,6 +54,11 @@ export class XLSTMLarge implements Disposable {
     return this.weights.dtype;
   }
 
+  /** Which model this is, whatever dtype it was loaded in. States carry it. */
+  get fingerprint(): string {
+    return this.weights.fingerprint;
+  }
+
   /** An empty past for `batch` independent sequences. */
   createState(batch = 1): XlstmState {
     return new XlstmState(this.device, this.config, this.dims, batch);

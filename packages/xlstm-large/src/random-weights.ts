@@ -1,6 +1,7 @@
 import type { Device, FloatDtype } from '@xlstm/device';
 import { randomFill } from '@xlstm/tensor';
 import { defaultDims, type XlstmLargeConfig } from './config.ts';
+import { Fingerprint } from './fingerprint.ts';
 import { XLSTMLarge } from './model.ts';
 import { parameterTable } from './parameters.ts';
 import { allocateParameters, Weights } from './weights.ts';
@@ -28,7 +29,10 @@ export async function randomXlstmLarge(
   const dims = defaultDims(config);
   const table = parameterTable(config, dims);
   const tensors = allocateParameters(device, table, options.dtype);
-  const weights = new Weights(config, dims, options.dtype, tensors);
+  const fingerprint = new Fingerprint();
+  for (const { name, shape } of table.tensors) fingerprint.name(name, shape);
+  fingerprint.name(`random ${options.seed ?? 1}`, []);
+  const weights = new Weights(config, dims, options.dtype, tensors, fingerprint.digest());
   try {
     let seed = options.seed ?? 1;
     for (const { name, shape } of table.parameters) {

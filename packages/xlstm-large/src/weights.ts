@@ -1,6 +1,7 @@
 import { CheckpointError, type Device, type FloatDtype } from '@xlstm/device';
 import { Tensor } from '@xlstm/tensor';
 import type { XlstmLargeConfig, XlstmLargeDims } from './config.ts';
+import { Fingerprint } from './fingerprint.ts';
 import { type ParameterTable, planParameters } from './parameters.ts';
 
 /** A piece of a tensor: consecutive elements from `elementOffset`, in the dtype that was asked for. */
@@ -42,13 +43,22 @@ export class Weights implements Disposable {
   readonly dtype: FloatDtype;
   readonly config: XlstmLargeConfig;
   readonly dims: XlstmLargeDims;
+  /** Which model this is, whatever dtype it was loaded in; 16 hexadecimal digits. */
+  readonly fingerprint: string;
   readonly #tensors: ReadonlyMap<string, Tensor>;
 
-  constructor(config: XlstmLargeConfig, dims: XlstmLargeDims, dtype: FloatDtype, tensors: ReadonlyMap<string, Tensor>) {
+  constructor(
+    config: XlstmLargeConfig,
+    dims: XlstmLargeDims,
+    dtype: FloatDtype,
+    tensors: ReadonlyMap<string, Tensor>,
+    fingerprint: string,
+  ) {
     this.config = config;
     this.dims = dims;
     this.dtype = dtype;
     this.#tensors = tensors;
+    this.fingerprint = fingerprint;
   }
 
   /** The parameter of that name. @throws CheckpointError when the model has none. */
@@ -125,17 +135,20 @@ export async function loadWeights(
   const totalElements = table.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   let loadedElements = 0;
   let unsynced = 0;
+  const fingerprint = new Fingerprint();
   try {
     for (const [index, { name, shape, parameter, row }] of table.tensors.entries()) {
       const target = tensors.get(parameter)!;
       const start = row * (shape[1] ?? 1);
       let next = 0;
+      fingerprint.name(name, shape);
       for await (const { elementOffset, data } of source.stream(name, target.dtype as FloatDtype, signal)) {
         signal?.throwIfAborted();
         if (elementOffset !== next) {
           throw new CheckpointError(`loadWeights: ${name}: expected element ${next} next, got ${elementOffset}`);
         }
         if (target.dtype === 'fp16') assertFiniteHalves(name, data);
+        fingerprint.piece(data, elementOffset);
         device.upload(target.buffer, data, start + elementOffset);
         next += data.length;
         unsynced += data.byteLength;
@@ -162,5 +175,5 @@ export async function loadWeights(
     for (const { buffer } of tensors.values()) buffer.dispose();
     throw error;
   }
-  return new Weights(config, dims, dtype, tensors);
+  return new Weights(config, dims, dtype, tensors, fingerprint.digest());
 }

@@ -1,7 +1,15 @@
 import { Device, type DeviceChoice, type FloatDtype, OptionError, selectDevice } from '@xlstm/device';
 import { type Checkpoint, openCheckpoint } from '@xlstm/loaders';
 import { byteTokenizer, loadTokenizer, type Tokenizer } from '@xlstm/tokenizer';
-import { type LoadProgress, parseConfig, XLSTMLarge, type XlstmLargeConfig, type XlstmState } from '@xlstm/xlstm-large';
+import {
+  exportState,
+  importState,
+  type LoadProgress,
+  parseConfig,
+  XLSTMLarge,
+  type XlstmLargeConfig,
+  type XlstmState,
+} from '@xlstm/xlstm-large';
 import { storedDtype } from './checkpoint-summary.ts';
 import { type GenerateOptions, GenerateStream } from './generate-stream.ts';
 import { checkpointWeights } from './weight-source.ts';
@@ -50,6 +58,16 @@ export class XlstmModel implements AsyncDisposable {
   /** An empty past, to be passed to `generate` again and again. Yours to dispose. */
   createState(): XlstmState {
     return this.model.createState();
+  }
+
+  /** A state as bytes, to be kept in a file or sent elsewhere. See `exportState` for the format. */
+  exportState(state: XlstmState): Promise<Uint8Array<ArrayBuffer>> {
+    return exportState(this.model, state);
+  }
+
+  /** A state from such bytes; yours to dispose. @throws StateError for another model's, cut or damaged bytes. */
+  importState(bytes: Uint8Array): XlstmState {
+    return importState(this.model, bytes);
   }
 
   /**

@@ -6,6 +6,7 @@ import {
   type GenerateTimings,
   type GenerateTokensOptions,
   generateTokens,
+  type TokenLogprobs,
   type XLSTMLarge,
 } from '@xlstm/xlstm-large';
 import { StopStrings } from './stop-strings.ts';
@@ -20,10 +21,20 @@ export interface GenerateOptions extends Omit<GenerateTokensOptions, 'promptIds'
 export interface GenerateChunk {
   text: string;
   tokenIds: readonly number[];
+  /** One entry per token, where `logprobs` was asked for. */
+  logprobs?: readonly TokenLogprobs[];
+  /** Only on the last chunk. */
+  usage?: GenerateUsage;
   /** Only on the last chunk: `stop` (an end token or a stop string) or `length`. */
   finishReason?: FinishReason;
   /** Only on the last chunk. */
   timings?: GenerateTimings;
+}
+
+/** Tokens read and made. */
+export interface GenerateUsage {
+  promptTokens: number;
+  completionTokens: number;
 }
 
 /** A whole generation. */
@@ -31,6 +42,9 @@ export interface GenerateResult {
   text: string;
   promptIds: readonly number[];
   tokenIds: readonly number[];
+  /** One entry per token, where `logprobs` was asked for. */
+  logprobs?: readonly TokenLogprobs[];
+  usage: GenerateUsage;
   /** `cancelled` when the reader left before the end. */
   finishReason: FinishReason;
   /** What was drawn with; pass it again for the same tokens. */
@@ -58,6 +72,7 @@ const OPTION_NAMES = [
   'repetitionPenalty',
   'seed',
   'eosTokenIds',
+  'logprobs',
   'state',
   'signal',
   'onPrefill',
@@ -121,34 +136,38 @@ export class GenerateStream implements AsyncIterable<GenerateChunk> {
   ): AsyncGenerator<GenerateChunk, void> {
     const decoder = tokenizer.stream({ skipSpecialTokens: true });
     const tokenIds: number[] = [];
+    const likely: TokenLogprobs[] = [];
+    const usage = () => ({ promptTokens: this.promptIds.length, completionTokens: tokenIds.length });
     let text = '';
     let outcome: GenerateOutcome | undefined;
     const onEnd = (ended: GenerateOutcome) => {
       outcome = ended;
     };
     try {
-      for await (const id of generateTokens(model, { ...options, onEnd })) {
+      for await (const { id, logprobs } of generateTokens(model, { ...options, onEnd })) {
+        const more = logprobs ? { logprobs: [logprobs] } : {};
         tokenIds.push(id);
+        if (logprobs) likely.push(logprobs);
         const shown = stops.push(decoder.push(id));
         text += shown;
-        if (stops.stopped) {
-          yield { text: shown, tokenIds: [id] };
-          break;
-        }
-        yield { text: shown, tokenIds: [id] };
+        yield { text: shown, tokenIds: [id], ...more };
+        if (stops.stopped) break;
       }
       const { finishReason, timings } = outcome!;
       const rest = stops.push(decoder.flush()) + stops.flush();
       text += rest;
       const reason: FinishReason = stops.stopped ? 'stop' : finishReason;
       outcome = { ...outcome!, finishReason: reason };
-      yield { text: rest, tokenIds: [], finishReason: reason, timings };
+      yield { text: rest, tokenIds: [], finishReason: reason, usage: usage(), timings };
     } catch (error) {
       this.#settle.reject(error);
       throw error;
     } finally {
       // Reached at the end and when the reader leaves; leaving has ended the token generator by now.
-      if (outcome) this.#settle.resolve({ text, promptIds: this.promptIds, tokenIds, ...outcome });
+      if (outcome) {
+        const more = options.logprobs === undefined ? {} : { logprobs: likely };
+        this.#settle.resolve({ text, promptIds: this.promptIds, tokenIds, ...more, usage: usage(), ...outcome });
+      }
     }
   }
 }

@@ -15,6 +15,8 @@ import { UniformCache } from './uniforms.ts';
 
 /** Eager commands are submitted in groups of this size, so that the GPU starts while the host still queues. */
 const SUBMIT_EVERY = 128;
+/** A busy browser may take this long from refusing a map to saying that the device is lost. */
+const LOSS_NOTICE_MS = 2000;
 /** Larger pieces have brought a driver down; 2 MiB are as fast. */
 const UPLOAD_PIECE_BYTES = 2 * 1024 * 1024;
 
@@ -293,11 +295,14 @@ export class WebGpuDevice extends Device {
         },
         (cause: unknown) => {
           // A loss may reject pending maps just before `lost` resolves: give it a moment to say so.
-          setTimeout(() => {
-            if (!this.#pending.delete(onLost)) return;
-            const text = cause instanceof Error ? cause.message : String(cause);
-            reject(new DeviceError(`${operation}: webgpu refused: ${text}`, { cause }));
-          }, 50);
+          setTimeout(
+            () => {
+              if (!this.#pending.delete(onLost)) return;
+              const text = cause instanceof Error ? cause.message : String(cause);
+              reject(new DeviceError(`${operation}: webgpu refused: ${text}`, { cause }));
+            },
+            this.disposed ? 0 : LOSS_NOTICE_MS,
+          );
         },
       );
     });

@@ -26,7 +26,7 @@ export async function batchLogits(
 /** Tokens that greedy decoding adds to one prompt, as users ask for them. */
 async function greedyRow(model: XLSTMLarge, promptIds: readonly number[], maxNewTokens: number): Promise<number[]> {
   const ids: number[] = [];
-  for await (const id of generateTokens(model, { promptIds, maxNewTokens, temperature: 0, eosTokenIds: [] })) {
+  for await (const { id } of generateTokens(model, { promptIds, maxNewTokens, temperature: 0, eosTokenIds: [] })) {
     ids.push(id);
   }
   return ids;

@@ -44,6 +44,7 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
     shape('several column tiles', [1, 1, 33, 40, 140, 64]),
     shape('one chunk of 256', [1, 1, 250, 8, 12, 256]),
     shape('extreme gates', [1, 2, 150, 8, 12, 96], { extremes: true, gates: 3 }),
+    shape('extreme gates, more keys', [1, 2, 150, 16, 12, 96], { extremes: true, gates: 3 }),
     shape('sigmoid gate', [1, 2, 70, 8, 24, 64], { sigmoid: true }),
     shape('sigmoid gate, extreme, not normalised', [1, 2, 90, 8, 9, 64], {
       sigmoid: true,
@@ -51,7 +52,14 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
       extremes: true,
     }),
   ],
-  tolerances: { h: FLOAT32 },
+  tolerances: {
+    h: {
+      ...FLOAT32,
+      rtol: 5e-5,
+      reason:
+        'with extreme gates and few keys a query may lie across the state: measured, a readout whose terms cancel by a factor of 413',
+    },
+  },
   bench: [shape('prefill 7B', [1, 8, 512, 256, 512, 64]), shape('small', [1, 4, 256, 32, 64, 64])],
   cost: ({ B, NH, S, DHQK, DHHV, L }) => ({
     flops: B * NH * S * (L * (DHQK + DHHV) + 2 * DHQK * DHHV),

@@ -1,6 +1,8 @@
 import { dtypeCode, type LaunchFacts, type WebGpuLimits, type WebGpuVariant } from '@xlstm/device';
 import { spread } from '../../grid.ts';
+import columns from '../matmul/columns.wgsl';
 import plain from './kernel.plain.wgsl';
+import serial from './kernel.serial.wgsl';
 import subgroups from './kernel.subgroups.wgsl';
 import vec4 from './kernel.vec4.wgsl';
 import rowSums from './row-sums.wgsl';
@@ -11,6 +13,8 @@ type Facts = LaunchFacts<keyof typeof bindings, keyof typeof params>;
 
 const ROWS_PER_GROUP = 4;
 const SUBGROUPS_THREADS = 256;
+/** Columns that a workgroup of the serial form makes. */
+const SERIAL_COLUMNS = 64;
 
 const few = ({ params: { M } }: Facts): boolean => M <= MAX_ROWS;
 const aligned = (facts: Facts): boolean => few(facts) && facts.params.K % 8 === 0;
@@ -32,6 +36,15 @@ function groupsPerWorkgroup(N: number, limits: WebGpuLimits): number {
 }
 
 export const matvecWebGpu: readonly Variant[] = [
+  {
+    name: 'serial',
+    code: `${serial}\n${columns}`,
+    needs: { software: true },
+    fits: (facts) => few(facts) && facts.params.K % 4 === 0,
+    // A power of two of rows, so that fewer pipelines serve all M; rows past the end are not stored.
+    constants: (facts) => ({ ...shared(facts), ROWS: 2 ** Math.ceil(Math.log2(facts.params.M)) }),
+    workgroups: ({ params: { N } }, limits) => spread(Math.ceil(N / SERIAL_COLUMNS), limits),
+  },
   {
     name: 'subgroups',
     code: `${subgroups}\n${rowSums}`,

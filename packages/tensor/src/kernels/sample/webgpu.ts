@@ -5,8 +5,21 @@ import type { bindings, params } from './signature.ts';
 
 /** Of a histogram over 8 bits of a key. */
 const BINS = 256;
+/** One subgroup of a software adapter, for which a barrier costs the more the wider the workgroup is. */
+const NARROW_THREADS = 4;
 
 export const sampleWebGpu: readonly WebGpuVariant<keyof typeof bindings, keyof typeof params>[] = [
+  {
+    name: 'narrow',
+    code,
+    needs: { software: true },
+    constants: ({ dtypes }) => ({
+      HAS_SEEN: dtypes.seen ? 1 : 0,
+      THREADS: NARROW_THREADS,
+      BINS_EACH: BINS / NARROW_THREADS,
+    }),
+    workgroups: ({ params: { B } }, limits) => spread(B, limits),
+  },
   {
     name: 'plain',
     code,

@@ -1,0 +1,71 @@
+import type { Device } from '@xlstm/device';
+import { type KernelCase, type KernelSpec, Random, runCase } from '@xlstm-tooling/kernel-harness';
+
+/** What came of a kernel on one device. */
+export interface KernelOutcome {
+  /** The WGSL forms that this device can run. */
+  variants: readonly string[];
+  /** How many launches were compared. */
+  launches: number;
+  failures: readonly string[];
+  /** Why the kernel has no WGSL, where its spec says so. */
+  missing?: string;
+}
+
+function fits(spec: KernelSpec, variant: string, testCase: KernelCase): boolean {
+  const form = spec.kernel.webgpu?.find(({ name }) => name === variant);
+  if (!form?.fits) return true;
+  const buffers = Object.entries(testCase.buffers(new Random(1)));
+  return form.fits({
+    params: testCase.params,
+    dtypes: Object.fromEntries(buffers.map(([name, buffer]) => [name, buffer?.dtype])),
+  });
+}
+
+async function failuresOf(spec: KernelSpec, testCase: KernelCase, device: Device, variant?: string): Promise<string[]> {
+  const where = `${variant ?? 'the form it chooses'}, ${testCase.name}`;
+  try {
+    const results = await runCase(spec, testCase, device, variant);
+    return results
+      .filter(({ pass }) => !pass)
+      .map(
+        ({ output, relativeRms, share, worst }) =>
+          `${where}: ${output}: relative RMS ${relativeRms.toExponential(2)}, ${(100 * share).toFixed(0)} % of the budget; worst at ${worst.index}: ${worst.actual} for ${worst.expected}`,
+      );
+  } catch (error) {
+    // One wrong shader gives several errors, some of them later; they are not the next case's.
+    await device.sync().catch(() => {});
+    return [`${where}: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
+
+/** Runs a spec's cases in every form that the device can run. */
+export async function runSpec(spec: KernelSpec, device: Device): Promise<KernelOutcome> {
+  const declared = spec.backends.webgpu;
+  if (declared !== true) return { variants: [], launches: 0, failures: [], missing: declared };
+  const variants = device.variants(spec.kernel);
+  const failures: string[] = [];
+  let launches = 0;
+  for (const variant of variants) {
+    for (const testCase of spec.cases) {
+      if (!fits(spec, variant, testCase)) continue;
+      launches++;
+      failures.push(...(await failuresOf(spec, testCase, device, variant)));
+    }
+  }
+  return { variants, launches, failures };
+}
+
+/** Runs the first case of each spec in the form that the device chooses. */
+export async function runFirstCases(specs: readonly KernelSpec[], device: Device): Promise<KernelOutcome> {
+  const failures: string[] = [];
+  let launches = 0;
+  for (const spec of specs) {
+    const [testCase] = spec.cases;
+    if (!testCase || spec.backends.webgpu !== true) continue;
+    launches++;
+    const found = await failuresOf(spec, testCase, device);
+    failures.push(...found.map((failure) => `${spec.kernel.id}: ${failure}`));
+  }
+  return { variants: [], launches, failures };
+}
