@@ -136,6 +136,12 @@ await describeDevices('generateTokens', (device) => {
       [{ minP: 1.5 }, /minP/],
       [{ repetitionPenalty: 0 }, /repetitionPenalty/],
       [{ maxNewTokens: -1 }, /maxNewTokens/],
+      [{ maxNewTokens: 1e99 }, /maxNewTokens/],
+      [{ eosTokenIds: ['a'] as never }, /eosTokenIds must be a list of token ids below 96, got \["a"\]/],
+      [{ eosTokenIds: 5 as never }, /eosTokenIds/],
+      [{ signal: 5 as never }, /signal must be an AbortSignal, got 5/],
+      [{ onPrefill: 5 as never }, /onPrefill must be a function/],
+      [{ promptIds: null as never }, /the prompt must be text or a list of token ids, got null/],
       [{ promptIds: [] }, /prompt has no tokens; begin with the BOS id/],
       [{ promptIds: [0, 96] }, /0…95, got 96/],
     ];
