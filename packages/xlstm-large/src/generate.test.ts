@@ -105,8 +105,7 @@ await describeDevices('generateTokens', (device) => {
     const model = await randomModel(device);
     await collect(model, { promptIds: [0], maxNewTokens: 2 });
     const before = device.liveBuffers();
-    const rounds = device.kind === 'cpu' ? 500 : 60;
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < 500; round++) {
       const abort = new AbortController();
       try {
         let count = 0;
@@ -122,7 +121,7 @@ await describeDevices('generateTokens', (device) => {
     }
     expect(device.liveBuffers()).toEqual(before);
     model.dispose();
-  });
+  }, 300_000);
 
   it('refuses bad options before anything is computed', async () => {
     const model = await randomModel(device);
