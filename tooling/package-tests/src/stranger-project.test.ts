@@ -170,6 +170,14 @@ it.each(['nodenext', 'bundler'])('has types that a strict TypeScript project acc
   await runProgram(process.execPath, [tsc, '-p', '.'], { cwd: project });
 });
 
+/** The packages that the modules of a folder import by name, at once or later. */
+function importedNames(folder: string): string[] {
+  const found = /^(?:import|export)\b[^'"]*['"]([^.'"][^'"]*)['"]|^[^*/]*\bimport\(['"]([^.'"][^'"]*)['"]\)/gm;
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.js'));
+  const names = files.flatMap((file) => [...readFileSync(join(folder, file), 'utf8').matchAll(found)]);
+  return [...new Set(names.map(([, first, later]) => first ?? later!))].sort();
+}
+
 describe('in a page', () => {
   const imported = /^\s*(?:import|export)[^'"]*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
   const importsOf = (code: string): string[] => [...code.matchAll(imported)].map(([, a, b]) => a ?? b!);
@@ -224,9 +232,14 @@ describe('in a page', () => {
     const root = join(project, 'plain');
     mkdirSync(root);
     const page = `<script type="module">${PAGE_SCRIPT}</script>`;
-    // The guide's map has what the packages of this moment need, and nothing that is not installed as it says.
-    const written = /<script type="importmap">([\s\S]*)<\/script>/.exec(IMPORT_MAP!)![1]!;
-    expect(importMap(project, '/node_modules').imports).toMatchObject(JSON.parse(written).imports);
+    // The guide's map has every name that the installed packages import, now or later, as it is installed.
+    const [, written] = /<script type="importmap">([\s\S]*)<\/script>/.exec(IMPORT_MAP!)!;
+    const { imports } = JSON.parse(written!) as { imports: Record<string, string> };
+    const installed = importMap(project, '/node_modules').imports;
+    expect(installed).toMatchObject(imports);
+    const needed = publicLibraries().flatMap(({ name }) => importedNames(join(project, 'node_modules', name, 'dist')));
+    expect(needed).toEqual(expect.arrayContaining(['@xlstm/device/dtypes', 'yaml']));
+    expect(needed.filter((name) => imports[name] === undefined)).toEqual([]);
     writeFileSync(join(root, 'index.html'), pageHtml(`${IMPORT_MAP}${page}`));
     await expectStory(root, { '/node_modules/': join(project, 'node_modules') }, context);
   });
