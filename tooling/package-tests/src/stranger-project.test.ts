@@ -172,9 +172,12 @@ it.each(['nodenext', 'bundler'])('has types that a strict TypeScript project acc
 
 /** The packages that the modules of a folder import by name, at once or later. */
 function importedNames(folder: string): string[] {
-  const found = /^(?:import|export)\b[^'"]*['"]([^.'"][^'"]*)['"]|^[^*/]*\bimport\(['"]([^.'"][^'"]*)['"]\)/gm;
+  const found = /^(?:import|export)\b[^'"]*['"]([^.'"][^'"]*)['"]|\bimport\(['"]([^.'"][^'"]*)['"]\)/gm;
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.js'));
-  const names = files.flatMap((file) => [...readFileSync(join(folder, file), 'utf8').matchAll(found)]);
+  const names = files.flatMap((file) => {
+    const code = readFileSync(join(folder, file), 'utf8').replace(/^\s*(\*|\/\/|\/\*).*$/gm, '');
+    return [...code.matchAll(found)];
+  });
   return [...new Set(names.map(([, first, later]) => first ?? later!))].sort();
 }
 
