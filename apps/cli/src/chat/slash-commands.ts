@@ -1,3 +1,4 @@
+import { readStateHeader } from '@xlstm/xlstm-large';
 import { UsageError } from '../failures.ts';
 import { formatBytes, formatCount, formatMs, formatRate, formatTable } from '../human-readable.ts';
 import { modelLabel } from '../installed.ts';
@@ -30,7 +31,7 @@ const COMMANDS: readonly SlashCommand[] = [
     run: async ({ session, say }, path) => {
       const bytes = await session.export();
       await writeStateFile(path, bytes);
-      say(`saved ${formatBytes(bytes.length)} after ${tokens(session.position)} to ${path}`);
+      say(`saved ${formatBytes(bytes.length)} after ${tokens(readStateHeader(bytes).header.position)} to ${path}`);
     },
   },
   {
