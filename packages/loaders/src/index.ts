@@ -1,8 +1,14 @@
 export { blobSource } from './byte-source/blob-source.ts';
 export type { ByteSource } from './byte-source/byte-source.ts';
 export { bytesSource } from './byte-source/bytes-source.ts';
+export { type HttpSourceOptions, httpSource } from './byte-source/http-source.ts';
 export type { CheckpointFiles } from './checkpoint/checkpoint-files.ts';
+export { estimateMemory, type MemoryEstimate } from './checkpoint/estimate-memory.ts';
 export { type Checkpoint, openCheckpoint } from './checkpoint/open-checkpoint.ts';
+export type { HubOptions } from './hub/hub-settings.ts';
+export { type CacheOptions, clearCache, isCached } from './hub/manage-cache.ts';
+export type { OnTransferProgress, TransferProgress } from './hub/progress.ts';
+export { type ResolvedModel, type ResolveModelOptions, resolveModel } from './hub/resolve-model.ts';
 export { fileSource } from './node/file-source.ts';
 export { writeSafetensors } from './node/write-safetensors.ts';
 export { encodeSafetensors, type NamedTensor } from './safetensors/encode-safetensors.ts';
@@ -22,3 +28,5 @@ export {
   streamTensor,
   type TensorPiece,
 } from './tensor-stream/stream-tensor.ts';
+export type { RetryOptions } from './transfer/retry.ts';
+export { TransferError, type TransferErrorCode } from './transfer/transfer-error.ts';

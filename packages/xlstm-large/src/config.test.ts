@@ -54,6 +54,11 @@ describe('parseConfig', () => {
     ['sizes that contradict', { ...SEVEN_B, embedding_dim: 2048 }, /hidden_size \(4096\) and embedding_dim \(2048\)/],
     ['an end token outside the vocabulary', { ...SEVEN_B, eos_token_id: 50304 }, /eos_token_id must be a token id/],
     ['an unknown weight mode', { ...SEVEN_B, weight_mode: 'split' }, /weight_mode must be "single" or "fused"/],
+    [
+      'more blocks than memory',
+      { ...SEVEN_B, num_hidden_layers: 1e9 },
+      /num_blocks must be at most 4096, got 1000000000/,
+    ],
     ['null', null, /expected an object, got null/],
     ['an array', [], /expected an object, got an array/],
   ])('refuses %s', (_, raw, message) => {

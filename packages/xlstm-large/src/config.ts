@@ -29,6 +29,9 @@ export interface XlstmLargeConfig {
 /** Which of the two published formats a raw configuration is in. */
 export type ConfigFormat = 'huggingface' | 'native';
 
+/** A bound against hostile configurations: tables are made per block. The 7B model has 32. */
+const MOST_BLOCKS = 4096;
+
 type Raw = Readonly<Record<string, unknown>>;
 
 /** Reads fields of a raw configuration with typed errors that name the field. */
@@ -170,6 +173,11 @@ export function parseConfig(raw: unknown, format: ConfigFormat): XlstmLargeConfi
     eosTokenIds: fields.tokenIds('eos_token_id', vocabSize),
     padTokenId,
   };
+  if (config.numBlocks > MOST_BLOCKS) {
+    throw new ConfigError(
+      `config: num_blocks must be at most ${MOST_BLOCKS}, got ${config.numBlocks}; no such model is known`,
+    );
+  }
   if (config.embeddingDim % config.numHeads !== 0) {
     throw new ConfigError(
       `config: embedding_dim must be divisible by num_heads, got ${config.embeddingDim} and ${config.numHeads}`,

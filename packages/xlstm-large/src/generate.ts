@@ -70,6 +70,36 @@ function samplingOf(options: GenerateTokensOptions): SamplingOptions & { seed: n
   return { ...(sampling as SamplingOptions), seed: seed as number };
 }
 
+/** Types and ranges of what is not about sampling; callers without a type checker get words instead of a crash. */
+function checkOptions(model: XLSTMLarge, options: GenerateTokensOptions): void {
+  const { maxNewTokens = 0, logprobs = 0, eosTokenIds = [], signal, promptIds } = options;
+  const { vocabSize } = model.config;
+  if (!Number.isSafeInteger(maxNewTokens) || maxNewTokens < 0) {
+    throw new OptionError(`generate: maxNewTokens must be a non-negative integer, got ${String(maxNewTokens)}`);
+  }
+  if (!(Number.isInteger(logprobs) && logprobs >= 0 && logprobs <= 20)) {
+    throw new OptionError(`generate: logprobs must be an integer in 0…20, got ${String(logprobs)}`);
+  }
+  const isId = (id: unknown) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize;
+  if (!Array.isArray(eosTokenIds) || !eosTokenIds.every(isId)) {
+    throw new OptionError(
+      `generate: eosTokenIds must be a list of token ids below ${vocabSize}, got ${JSON.stringify(eosTokenIds)}`,
+    );
+  }
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new OptionError(`generate: signal must be an AbortSignal, got ${String(signal)}`);
+  }
+  for (const name of ['onPrefill', 'onEnd'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'function') {
+      throw new OptionError(`generate: ${name} must be a function, got ${String(options[name])}`);
+    }
+  }
+  if (typeof promptIds?.length !== 'number' || typeof promptIds === 'string') {
+    throw new OptionError(`generate: the prompt must be text or a list of token ids, got ${String(promptIds)}`);
+  }
+  checkIds('generate', [promptIds], vocabSize);
+}
+
 /**
  * Generates tokens one by one after a prompt. A `break`, an abort or an error releases everything this call made and
  * leaves a given state at the last token that was yielded.
@@ -87,13 +117,7 @@ export async function* generateTokens(
 ): AsyncGenerator<GeneratedToken, void> {
   const { promptIds, maxNewTokens = 256, signal, eosTokenIds = model.config.eosTokenIds, logprobs } = options;
   const sampling = samplingOf(options);
-  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 0) {
-    throw new OptionError(`generate: maxNewTokens must be a non-negative integer, got ${maxNewTokens}`);
-  }
-  if (logprobs !== undefined && !(Number.isInteger(logprobs) && logprobs >= 0 && logprobs <= 20)) {
-    throw new OptionError(`generate: logprobs must be an integer in 0…20, got ${logprobs}`);
-  }
-  checkIds('generate', [promptIds], model.config.vocabSize);
+  checkOptions(model, options);
   if (promptIds.length === 0 && !options.state?.position) {
     throw new OptionError('generate: the prompt has no tokens; begin with the BOS id, or pass a state that has a past');
   }

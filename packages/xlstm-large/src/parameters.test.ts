@@ -59,4 +59,10 @@ describe('planParameters', () => {
     expect(() => planParameters(config, shapes(overrides))).toThrow(CheckpointError);
     expect(() => planParameters(config, shapes(overrides))).toThrow(message);
   });
+
+  it('refuses a stored head where the configuration ties it', () => {
+    const tied = tinyConfig({ tie_word_embeddings: true });
+    expect(() => planParameters(tied, shapes())).toThrow(/lm_head.weight is stored, though the configuration ties/);
+    expect(() => planParameters(tied, shapes({ 'lm_head.weight': undefined }))).not.toThrow();
+  });
 });

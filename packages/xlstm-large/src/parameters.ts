@@ -152,6 +152,30 @@ function agreeing(name: string, field: string, width: number, candidates: readon
 }
 
 /**
+ * The file must hold exactly the model that the configuration describes: running fewer blocks than were trained, or
+ * another head than the stored one, would give text that is wrong without a word.
+ */
+function checkExtent(config: XlstmLargeConfig, shapeOf: ShapeOf): void {
+  const normOf = (block: number) => `${BLOCK(block)}.norm_mlstm.weight`;
+  const { numBlocks } = config;
+  if (!shapeOf(normOf(numBlocks - 1))) {
+    throw new CheckpointError(
+      `checkpoint: tensor ${normOf(numBlocks - 1)} is missing, though the configuration has ${numBlocks} blocks; the file is incomplete or of another model`,
+    );
+  }
+  if (shapeOf(normOf(numBlocks))) {
+    throw new CheckpointError(
+      `checkpoint: there is a block ${numBlocks}, though the configuration has only ${numBlocks} (num_blocks); the two are of different models`,
+    );
+  }
+  if (config.tieWordEmbeddings && shapeOf('lm_head.weight')) {
+    throw new CheckpointError(
+      'checkpoint: lm_head.weight is stored, though the configuration ties the head to the embedding (tie_word_embeddings); set it to false or remove the tensor',
+    );
+  }
+}
+
+/**
  * Takes the sizes from a checkpoint's tensors, holds them against the configuration, and checks that every tensor is
  * there with the right shape.
  *
@@ -161,6 +185,7 @@ export function planParameters(
   config: XlstmLargeConfig,
   shapeOf: ShapeOf,
 ): { table: ParameterTable; dims: XlstmLargeDims } {
+  checkExtent(config, shapeOf);
   const layer = `${BLOCK(0)}.mlstm_layer`;
   const fused = {
     projections: shapeOf(`${layer}.qkv_opreact.weight`) !== undefined,

@@ -51,6 +51,9 @@ await describeDevices('the stories model', (device) => {
       const model = await fromPretrained(STORIES, { device, dtype });
       const ids = validationIds((text) => model.tokenizer.encode(text, { addBos: false }));
       const loss = await evaluateLoss(model.model, ids);
+      console.info(
+        `${device.kind} ${dtype}: ${loss.toFixed(6)} nats, reference ${expected.first_4096_valid_tokens_nats.toFixed(6)}`,
+      );
       expect(Math.abs(loss - expected.first_4096_valid_tokens_nats)).toBeLessThan(budget);
       await model.dispose();
     },
@@ -137,6 +140,7 @@ describe('fromPretrained', () => {
 
   it.each([
     ['an unknown dtype', { dtype: 'int8' }, /dtype must be one of fp32, bf16, fp16, got "int8"/],
+    ['an unknown option', { revison: 'main' }, /no option is called "revison"; it takes device, dtype/],
     ['an unknown device', { device: 'tpu' }, /"tpu" is not one of auto, webgpu, cpu/],
   ])('refuses %s', async (_, options, message) => {
     await expect(fromPretrained(STORIES, options as never)).rejects.toThrow(OptionError);
@@ -147,6 +151,11 @@ describe('fromPretrained', () => {
     const model = await fromPretrained(STORIES, { device: 'cpu' });
     expect(() => model.generate('x', { maxTokens: 3 } as never)).toThrow(/no option is called "maxTokens"/);
     expect(() => model.generate('x', { stop: '' })).toThrow(/stop must be a non-empty text/);
+    expect(() => model.generate('x', { stop: 5 as never })).toThrow(OptionError);
+    expect(() => model.generate(null as never)).toThrow(/the prompt must be text or a list of token ids, got null/);
+    const unread = model.generate('x');
+    await unread[Symbol.asyncIterator]().return(undefined);
+    await expect(unread.result()).rejects.toThrow(/closed before it began/);
     const stream = model.generate('x', { maxNewTokens: 1 });
     await stream.result();
     expect(() => stream[Symbol.asyncIterator]()).toThrow(/iterated once/);

@@ -10,6 +10,7 @@ import {
   type XlstmLargeConfig,
   type XlstmState,
 } from '@xlstm/xlstm-large';
+import { checkOptionNames } from './check-options.ts';
 import { storedDtype } from './checkpoint-summary.ts';
 import { type GenerateOptions, GenerateStream } from './generate-stream.ts';
 import { checkpointWeights } from './weight-source.ts';
@@ -84,7 +85,7 @@ export class XlstmModel implements AsyncDisposable {
     const ids =
       typeof prompt === 'string'
         ? this.tokenizer.encode(prompt, { addBos: this.#beginsWithBos(options.state) })
-        : Array.from(prompt);
+        : listOfIds(prompt);
     return new GenerateStream(this.model, this.tokenizer, ids, options);
   }
 
@@ -102,6 +103,11 @@ export class XlstmModel implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
+}
+
+function listOfIds(prompt: unknown): number[] {
+  if (typeof (prompt as ArrayLike<number> | null)?.length === 'number') return Array.from(prompt as ArrayLike<number>);
+  throw new OptionError(`generate: the prompt must be text or a list of token ids, got ${String(prompt)}`);
 }
 
 async function tokenizerFor(checkpoint: Checkpoint, config: XlstmLargeConfig): Promise<Tokenizer> {
@@ -138,6 +144,7 @@ export async function fromPretrained(
   source: string | Checkpoint,
   options: FromPretrainedOptions = {},
 ): Promise<XlstmModel> {
+  checkOptionNames('fromPretrained', options, ['device', 'dtype', 'signal', 'onProgress']);
   const { signal, dtype } = options;
   signal?.throwIfAborted();
   if (dtype !== undefined && !WEIGHT_DTYPES.includes(dtype)) {

@@ -9,6 +9,7 @@ import {
   type TokenLogprobs,
   type XLSTMLarge,
 } from '@xlstm/xlstm-large';
+import { checkOptionNames } from './check-options.ts';
 import { StopStrings } from './stop-strings.ts';
 
 /** Options of `model.generate`: those of token generation, and stop strings. */
@@ -53,7 +54,7 @@ export interface GenerateResult {
 }
 
 function stopsOf(stop: GenerateOptions['stop']): readonly string[] {
-  const stops = stop === undefined ? [] : typeof stop === 'string' ? [stop] : stop;
+  const stops = stop === undefined ? [] : Array.isArray(stop) ? (stop as readonly string[]) : [stop as string];
   for (const text of stops) {
     if (typeof text !== 'string' || text === '') {
       throw new OptionError(`generate: stop must be a non-empty text or a list of them, got ${JSON.stringify(text)}`);
@@ -78,14 +79,6 @@ const OPTION_NAMES = [
   'onPrefill',
 ] as const satisfies readonly (keyof GenerateOptions)[];
 
-function checkOptionNames(options: GenerateOptions): void {
-  for (const name of Object.keys(options)) {
-    if (!(OPTION_NAMES as readonly string[]).includes(name)) {
-      throw new OptionError(`generate: no option is called "${name}"; it takes ${OPTION_NAMES.join(', ')}`);
-    }
-  }
-}
-
 /**
  * A running generation: iterate it for chunks as they come, or await `result()` for the whole. It starts at the first
  * of the two. Leaving the loop ends it and releases what it holds.
@@ -98,7 +91,7 @@ export class GenerateStream implements AsyncIterable<GenerateChunk> {
   #started = false;
 
   constructor(model: XLSTMLarge, tokenizer: Tokenizer, promptIds: readonly number[], options: GenerateOptions) {
-    checkOptionNames(options);
+    checkOptionNames('generate', options, OPTION_NAMES);
     const { stop, ...rest } = options;
     const stops = stopsOf(stop);
     this.promptIds = promptIds;
@@ -115,7 +108,15 @@ export class GenerateStream implements AsyncIterable<GenerateChunk> {
       throw new OptionError('generate: a stream can be iterated once; call generate() again, or use result()');
     }
     this.#started = true;
-    return this.#generator;
+    const generator = this.#generator;
+    const end = generator.return.bind(generator);
+    // A generator that is ended before it began never runs, not even its "finally".
+    generator.return = async (value) => {
+      const ended = await end(value);
+      this.#settle.reject(new OptionError('generate: the stream was closed before it began; call generate() again'));
+      return ended;
+    };
+    return generator;
   }
 
   /** The whole generation; runs it to its end unless someone iterates it already. */

@@ -1,18 +1,23 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { createCpuDevice, createWebGpuDevice, type Device, type DeviceKind } from '@xlstm/device';
 
-/** Where Debian's chromium keeps a software Vulkan driver that Dawn accepts. */
-const SOFTWARE_DRIVER = '/usr/lib/chromium/vk_swiftshader_icd.json';
+/** Where Chromium keeps a software Vulkan driver that Dawn accepts: Debian's package, Ubuntu's snap, Google's package. */
+const SOFTWARE_DRIVERS = [
+  '/usr/lib/chromium/vk_swiftshader_icd.json',
+  '/snap/chromium/current/usr/lib/chromium-browser/vk_swiftshader_icd.json',
+  '/opt/google/chrome/vk_swiftshader_icd.json',
+];
 
 /** Lets Dawn find chromium's software adapter where no Vulkan driver is installed. A driver that was named stays. */
 export function offerSoftwareAdapter(): void {
   const { env } = process;
-  if (env.VK_ICD_FILENAMES || env.VK_DRIVER_FILES || !existsSync(SOFTWARE_DRIVER)) return;
+  const software = SOFTWARE_DRIVERS.find((file) => existsSync(file));
+  if (env.VK_ICD_FILENAMES || env.VK_DRIVER_FILES || !software) return;
   const drivers = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d'].flatMap((folder) =>
     existsSync(folder) ? readdirSync(folder) : [],
   );
   if (drivers.some((file) => /nvidia|radeon|intel|amd|asahi|freedreno|panfrost/i.test(file))) return;
-  env.VK_ICD_FILENAMES = SOFTWARE_DRIVER;
+  env.VK_ICD_FILENAMES = software;
   env.XDG_RUNTIME_DIR ??= '/tmp';
 }
 

@@ -34,7 +34,9 @@ const staticSteps = [
  */
 export async function test(root, args) {
   /** @type {Step[]} */
-  const steps = args.length === 0 ? [...staticSteps, ['build', build], ['CUDA kernels', compileCudaKernels]] : [];
+  // Some tests run the built command, so even a filtered run builds.
+  const steps =
+    args.length === 0 ? [...staticSteps, ['build', build], ['CUDA kernels', compileCudaKernels]] : [['build', build]];
   const lacking = await softwareWebgpu(root);
   if (lacking) steps.unshift(['software WebGPU', async () => lacking]);
   return await runSteps(root, [...steps, ['tests', (directory) => vitest(directory, args)]]);

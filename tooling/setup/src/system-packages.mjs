@@ -1,9 +1,14 @@
 // The two Debian packages that the WebGPU tests need on a machine without a GPU.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { run, say } from './commands.mjs';
 
-const NEEDED = ['chromium', 'libvulkan1'];
+/** Ubuntu's package has another name, and brings Chromium as a snap, which needs a running snapd. */
+const NEEDED = [isUbuntu() ? 'chromium-browser' : 'chromium', 'libvulkan1'];
 const BY_HAND = `apt-get install --no-install-recommends ${NEEDED.join(' ')}`;
+
+function isUbuntu() {
+  return existsSync('/etc/os-release') && /^ID(_LIKE)?=.*ubuntu/m.test(readFileSync('/etc/os-release', 'utf8'));
+}
 
 /**
  * Installs what is missing on Debian and Ubuntu as root.

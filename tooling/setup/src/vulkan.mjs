@@ -2,7 +2,12 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 
-const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
+/** Where Chromium's software driver lies: Debian's package, Ubuntu's snap, Google's own package. */
+const SWIFTSHADER = [
+  '/usr/lib/chromium/vk_swiftshader_icd.json',
+  '/snap/chromium/current/usr/lib/chromium-browser/vk_swiftshader_icd.json',
+  '/opt/google/chrome/vk_swiftshader_icd.json',
+];
 const DRIVER_FOLDERS = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
 const GPU_FILES = ['/dev/dri', '/dev/nvidia0', '/dev/kfd', '/dev/dxg'];
 
@@ -29,9 +34,10 @@ const thisMachine = {
  * @returns {Record<string, string> | undefined}
  */
 export function softwareVulkan({ platform, env, exists, list } = thisMachine) {
-  if (platform !== 'linux' || !exists(SWIFTSHADER)) return undefined;
+  const driver = SWIFTSHADER.find((path) => exists(path));
+  if (platform !== 'linux' || !driver) return undefined;
   if (env.VK_ICD_FILENAMES || env.VK_DRIVER_FILES) return undefined;
   const hasDriver = DRIVER_FOLDERS.some((folder) => list(folder).some((file) => file.endsWith('.json')));
-  if (hasDriver && GPU_FILES.some(exists)) return undefined;
-  return { VK_ICD_FILENAMES: SWIFTSHADER, XDG_RUNTIME_DIR: env.XDG_RUNTIME_DIR ?? tmpdir() };
+  if (hasDriver && GPU_FILES.some((path) => exists(path))) return undefined;
+  return { VK_ICD_FILENAMES: driver, XDG_RUNTIME_DIR: env.XDG_RUNTIME_DIR ?? tmpdir() };
 }

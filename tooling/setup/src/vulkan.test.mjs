@@ -17,6 +17,14 @@ describe('softwareVulkan', () => {
     expect(softwareVulkan(machine({ drivers: ['lvp_icd.x86_64.json'] }))?.VK_ICD_FILENAMES).toBe(chromium);
   });
 
+  it.each([
+    '/snap/chromium/current/usr/lib/chromium-browser/vk_swiftshader_icd.json',
+    '/opt/google/chrome/vk_swiftshader_icd.json',
+  ])('finds %s', (driver) => {
+    const found = softwareVulkan({ ...machine({}), exists: (path) => path === driver });
+    expect(found?.VK_ICD_FILENAMES).toBe(driver);
+  });
+
   it('keeps the runtime folder that is set', () => {
     expect(softwareVulkan(machine({ env: { XDG_RUNTIME_DIR: '/run/user/1' } }))?.XDG_RUNTIME_DIR).toBe('/run/user/1');
     expect(softwareVulkan(machine({}))?.XDG_RUNTIME_DIR).toBeTruthy();

@@ -47,7 +47,8 @@ export async function huggingFaceTensors(
   return tensors;
 }
 
-async function readWeightMap(
+/** The index's shard for each tensor, every name checked. */
+export async function readWeightMap(
   files: CheckpointFiles,
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, string>> {

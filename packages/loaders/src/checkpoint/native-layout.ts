@@ -7,7 +7,7 @@ import { asRecord, type CheckpointFiles, readText } from './checkpoint-files.ts'
 export const NATIVE_CONFIG = 'config.yaml';
 /** The reference writes some hundred bytes; a YAML parser is too slow to be given megabytes. */
 const MAX_YAML_BYTES = 1024 * 1024;
-const NUMBERED = /^model_(0|[1-9]\d{0,8})\.safetensors$/;
+export const NUMBERED: RegExp = /^model_(0|[1-9]\d{0,8})\.safetensors$/;
 
 /** Whether the weights are there in the layout of the reference implementation. */
 export function hasNativeWeights(names: readonly string[]): boolean {

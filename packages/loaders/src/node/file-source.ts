@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { CheckpointError, DisposedError } from '@xlstm/device';
 import { type ByteSource, checkRange } from '../byte-source/byte-source.ts';
+import { reason } from '../transfer/reason.ts';
 import { nodeModules } from './node-modules.ts';
 
 /** One system call reads at most this much, so that an abort takes effect in the midst of a large tensor. */
@@ -78,9 +79,4 @@ class FileSource implements ByteSource {
     this.handle = undefined;
     await handle?.close();
   }
-}
-
-/** What a failed system call says, without its stack. */
-export function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 import { CheckpointError } from '@xlstm/device';
 import { type CheckpointFiles, ownedFiles } from '../checkpoint/checkpoint-files.ts';
-import { fileSource, reason } from './file-source.ts';
+import { reason } from '../transfer/reason.ts';
+import { fileSource } from './file-source.ts';
 import { nodeModules } from './node-modules.ts';
 
 /** The files of a folder on disk (Node only), each opened when it is first asked for. */

@@ -7,6 +7,9 @@ import { OptionError } from '@xlstm/device';
 export function nodeModules(operation: string): {
   fs: typeof import('node:fs/promises');
   path: typeof import('node:path');
+  crypto: typeof import('node:crypto');
+  homedir: () => string;
+  hostname: () => string;
 } {
   const load = globalThis.process?.getBuiltinModule;
   if (!load) {
@@ -14,5 +17,11 @@ export function nodeModules(operation: string): {
       `${operation}: paths need Node >= 20.19, this runtime has no file system; pass sources, such as blobSource(file, file.name)`,
     );
   }
-  return { fs: load('node:fs/promises'), path: load('node:path') };
+  return {
+    fs: load('node:fs/promises'),
+    path: load('node:path'),
+    crypto: load('node:crypto'),
+    homedir: () => load('node:os').homedir(),
+    hostname: () => load('node:os').hostname(),
+  };
 }

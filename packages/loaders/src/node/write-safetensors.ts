@@ -1,8 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { CheckpointError } from '@xlstm/device';
 import { type NamedTensor, safetensorsPieces } from '../safetensors/encode-safetensors.ts';
-import { reason } from './file-source.ts';
+import { reason } from '../transfer/reason.ts';
 import { nodeModules } from './node-modules.ts';
+import { syncFolder, writeFully } from './whole-writes.ts';
 
 /**
  * Writes a safetensors file whole or not at all (Node only): under a temporary name beside it, synced to disk, then
@@ -30,7 +31,7 @@ export async function writeSafetensors(
   try {
     handle = await fs.open(temporary, 'wx');
     created = true;
-    for (const piece of pieces) await writeFully(handle, piece, options.signal);
+    for (const piece of pieces) await writeFully(handle, piece, null, options.signal);
     await handle.sync();
     await handle.close();
     handle = undefined;
@@ -47,23 +48,4 @@ export async function writeSafetensors(
       { cause: error },
     );
   }
-}
-
-/** One write may take fewer bytes than it was given, and none takes more than 2 GiB. */
-async function writeFully(handle: FileHandle, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-  for (let written = 0; written < bytes.byteLength; ) {
-    signal?.throwIfAborted();
-    const length = Math.min(bytes.byteLength - written, 16 * 1024 * 1024);
-    written += (await handle.write(bytes, written, length)).bytesWritten;
-  }
-}
-
-/**
- * The rename outlasts a power cut once the folder is synced. Windows cannot open a folder and some network file systems
- * cannot sync one; the file is whole and in its place by then, so that is no failure of the write.
- */
-async function syncFolder(fs: typeof import('node:fs/promises'), folder: string): Promise<void> {
-  const handle = await fs.open(folder, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => {});
-  await handle?.close();
 }
