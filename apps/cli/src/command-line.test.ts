@@ -107,16 +107,21 @@ describe('the command line', () => {
     expect(code).toBe(1);
   });
 
-  it.each([['--help'], ['help'], ['start', '--help'], ['generate', '--help'], ['inspect', '-h'], ['doctor', '-h']])(
-    'helps with %s %s',
-    async (...argv) => {
-      const { code, stdout, stderr } = await captureRun(argv.filter((word) => word !== undefined));
-      expect(stdout).toMatch(/^Usage: xlstm/);
-      expect(stdout).toMatch(/\n {2}\$ xlstm /);
-      expect(stderr).toBe('');
-      expect(code).toBe(0);
-    },
-  );
+  it.each([
+    ['--help'],
+    ['help'],
+    ['start', '--help'],
+    ['generate', '--help'],
+    ['chat', '--help'],
+    ['inspect', '-h'],
+    ['doctor', '-h'],
+  ])('helps with %s %s', async (...argv) => {
+    const { code, stdout, stderr } = await captureRun(argv.filter((word) => word !== undefined));
+    expect(stdout).toMatch(/^Usage: xlstm/);
+    expect(stdout).toMatch(/\n {2}\$ xlstm /);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+  });
 
   it('knows its version', async () => {
     const { code, stdout } = await captureRun(['--version']);

@@ -31,6 +31,42 @@ describe.skipIf(process.platform === 'win32')('the built command', () => {
     expect(stderr).toBe('\n');
   });
 
+  it('stops an answer of a chat with Ctrl-C, and the chat goes on', async () => {
+    const argv = ['chat', '--device', 'cpu', '--max-new-tokens', '1000000'];
+    const command = new BuiltCommand(argv, { stdin: 'Once upon a time\n/stats\n' });
+    await command.firstText();
+    command.child.kill('SIGINT');
+    const { code, stdout, stderr } = await command.end();
+    expect(code).toBe(0);
+    expect(stdout.endsWith('\n')).toBe(true);
+    expect(stderr).toMatch(/^\(stopped\)$/m);
+    const [, tokens] = /^state\s+(\d+) tokens/m.exec(stderr)!;
+    const [, read, made] = /^last answer\s+(\d+) tokens read, .*; (\d+) new/m.exec(stderr)!;
+    expect(Number(tokens)).toBe(Number(read) + Number(made));
+    expect(Number(made)).toBeGreaterThan(0);
+  });
+
+  it('takes a turn back that is stopped while it is being read', async () => {
+    const command = new BuiltCommand(['chat', '--device', 'cpu', '--max-new-tokens', '4'], {
+      stdin: `A\n${'The king said to his daughter. '.repeat(4000)}\n/stats\n`,
+    });
+    await command.firstText();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    command.child.kill('SIGINT');
+    const { code, stderr } = await command.end();
+    expect(stderr).toMatch(/^\(stopped before the first token; the turn is taken back\)$/m);
+    expect(stderr).toMatch(/^state\s+6 tokens/m);
+    expect(stderr).toMatch(/^turns\s+1,/m);
+    expect(code).toBe(0);
+  });
+
+  it('ends a chat at once on a request to terminate', async () => {
+    const command = new BuiltCommand(['chat', '--device', 'cpu', '--max-new-tokens', '1000000'], { stdin: 'A\nB\n' });
+    await command.firstText();
+    command.child.kill('SIGTERM');
+    expect((await command.end()).code).toBe(130);
+  });
+
   it('ends at once on a second signal', async () => {
     const command = new BuiltCommand(endless);
     await command.firstText();

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addChatCommand } from './commands/chat.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addGenerateCommand } from './commands/generate.ts';
 import { addInspectCommand } from './commands/inspect.ts';
@@ -32,6 +33,7 @@ function createProgram(context: Context): Command {
 Examples:
   $ xlstm start                                  a story from the built-in model
   $ xlstm generate --prompt "The fox said" --max-new-tokens 64 --temperature 0
+  $ xlstm chat --model models/my-chat-model      a conversation that can be saved, undone and gone on with
   $ xlstm inspect models/xlstm-7b                what a checkpoint holds and how much memory it needs
   $ xlstm doctor                                 which devices there are, and why others are not
 
@@ -39,6 +41,7 @@ Exit codes: 0 done, 1 error, 2 the command line makes no sense, 130 interrupted.
     );
   addStartCommand(program, context);
   addGenerateCommand(program, context);
+  addChatCommand(program, context);
   addInspectCommand(program, context);
   addDoctorCommand(program, context);
   return program;

@@ -3,7 +3,11 @@ import type { Readable, Writable } from 'node:stream';
 import { InputOutputError, ReaderLeft } from './failures.ts';
 
 /** A stream that may be a person's terminal. */
-export type MaybeTty<T> = T & { isTTY?: boolean | undefined; columns?: number | undefined };
+export type MaybeTty<T> = T & {
+  isTTY?: boolean | undefined;
+  columns?: number | undefined;
+  setRawMode?: ((raw: boolean) => unknown) | undefined;
+};
 
 /** All that a command knows of the world around it. */
 export interface Terminal {
@@ -13,6 +17,8 @@ export interface Terminal {
   env: Readonly<Record<string, string | undefined>>;
   /** Aborted with the reason when the command is to end early. */
   interrupt: AbortController;
+  /** What Ctrl-C does instead of ending the command; set by whoever wants to go on after it. */
+  onInterrupt?: (() => void) | undefined;
 }
 
 /** Standard output: keeps pace with its reader, and ends the command when that one goes away. */

@@ -59,6 +59,8 @@ export function byteTokenizer(options: ByteTokenizerOptions): Tokenizer {
     eosIds,
     padId: padTokenId,
     specialTokens: new Map([...special].map((id) => [id, ''])),
+    chatTemplates: new Map(),
+    namedTokens: {},
     addsBos: bosTokenId !== undefined,
     encodeText: (text) => Array.from(encoder.encode(text), (byte) => byte + offset),
     bytesOf: (id) => bytes[id - offset] ?? NOTHING,

@@ -1,6 +1,7 @@
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { TokenizerError } from '@xlstm/device';
 import { bytesOfVocabularyEntry } from './byte-alphabet.ts';
+import { readChatTemplates } from './chat-template-section.ts';
 import { isObject, type JsonObject, parseJsonObject } from './json-section.ts';
 import { useExactPattern } from './pre-tokenizer.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -26,6 +27,8 @@ export interface LoadTokenizerOptions {
 }
 
 const OPTIONS = ['tokenizerJson', 'tokenizerConfig', 'bosTokenId', 'eosTokenId', 'padTokenId', 'vocabSize'] as const;
+/** Tokens that `tokenizer_config.json` has a name for. */
+const NAMED_TOKENS = ['bos_token', 'eos_token', 'pad_token', 'unk_token'] as const;
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -64,6 +67,7 @@ export function loadTokenizer(options: LoadTokenizerOptions): Tokenizer {
   checkNamedId('loadTokenizer', 'padTokenId', padId, vocabSize);
   for (const id of eosIds) checkNamedId('loadTokenizer', 'eosTokenId', id, vocabSize);
 
+  const chatTemplates = readChatTemplates(config);
   const addedTokens = withNamedSpecialTokens(file, config, idOf);
   const library = createLibraryTokenizer(withPrefixSpace({ ...file.json, added_tokens: addedTokens }, config));
   const added = new Set(addedTokens.map((token) => token.id));
@@ -77,6 +81,8 @@ export function loadTokenizer(options: LoadTokenizerOptions): Tokenizer {
     eosIds,
     padId,
     specialTokens: new Map(addedTokens.filter((token) => token.special).map((token) => [token.id, token.content])),
+    chatTemplates,
+    namedTokens: namedTokens(config, { bos_token: bosId, eos_token: eosIds[0], pad_token: padId }, addedTokens),
     addsBos: typeof options.bosTokenId === 'number' || (bosId !== undefined && config.add_bos_token !== false),
     encodeText: (text) => library.encode(text, { add_special_tokens: false }).ids,
     bytesOf: (id) => {
@@ -120,6 +126,25 @@ function idOfNamedToken(key: string, token: unknown, idOf: ReadonlyMap<string, n
   return id;
 }
 
+/**
+ * Texts of the tokens that have a name. The tokenizer config goes first: a chat template is written for its tokens,
+ * while the model's may name another end.
+ */
+function namedTokens(
+  config: JsonObject,
+  ids: { readonly [name: string]: number | undefined },
+  addedTokens: readonly AddedToken[],
+): Record<string, string> {
+  const texts: Record<string, string> = {};
+  for (const name of NAMED_TOKENS) {
+    const token = config[name];
+    const content = isObject(token) ? token.content : token;
+    const text = typeof content === 'string' ? content : addedTokens.find(({ id }) => id === ids[name])?.content;
+    if (text !== undefined) texts[name] = text;
+  }
+  return texts;
+}
+
 /** Tokens that the config names as special are special even where `tokenizer.json` does not list them as such. */
 function withNamedSpecialTokens(
   file: TokenizerFile,
@@ -133,7 +158,7 @@ function withNamedSpecialTokens(
     );
   }
   const ids = new Set<number>();
-  for (const key of ['bos_token', 'eos_token', 'pad_token', 'unk_token']) {
+  for (const key of NAMED_TOKENS) {
     const id = idOfNamedToken(key, config[key], idOf);
     if (id !== undefined) ids.add(id);
   }

@@ -9,6 +9,8 @@ export interface TokenizerParts {
   readonly eosIds: readonly number[];
   readonly padId: number | undefined;
   readonly specialTokens: ReadonlyMap<number, string>;
+  readonly chatTemplates: ReadonlyMap<string, string>;
+  readonly namedTokens: Readonly<Record<string, string>>;
   readonly addsBos: boolean;
   /** Ids of a text, without BOS. */
   readonly encodeText: (text: string) => number[];
@@ -18,7 +20,8 @@ export interface TokenizerParts {
 
 /** The tokenizer made of `parts`. */
 export function tokenizerFromParts(parts: TokenizerParts): Tokenizer {
-  const { kind, vocabSize, bosId, eosIds, padId, specialTokens, addsBos, encodeText, bytesOf } = parts;
+  const { encodeText, bytesOf, ...facts } = parts;
+  const { vocabSize, bosId, specialTokens, addsBos } = parts;
 
   const checkId = (operation: string, id: unknown): void => {
     if (!isIdBelow(id, vocabSize)) {
@@ -78,7 +81,7 @@ export function tokenizerFromParts(parts: TokenizerParts): Tokenizer {
     };
   };
 
-  return { kind, vocabSize, bosId, eosIds, padId, specialTokens, addsBos, encode, decode, stream };
+  return { ...facts, encode, decode, stream };
 }
 
 /**

@@ -37,6 +37,10 @@ export interface Tokenizer {
   readonly padId: number | undefined;
   /** Id to text of each special token, which `skipSpecialTokens` leaves out. */
   readonly specialTokens: ReadonlyMap<number, string>;
+  /** Chat templates by name, `default` being the usual one; empty where the files have none. See `applyChatTemplate`. */
+  readonly chatTemplates: ReadonlyMap<string, string>;
+  /** Texts of special tokens by the names that `tokenizer_config.json` and templates use: `bos_token`, `eos_token`, … */
+  readonly namedTokens: Readonly<Record<string, string>>;
   /** Whether `encode` puts BOS first when `addBos` is left out. */
   readonly addsBos: boolean;
   /**

@@ -55,6 +55,14 @@ describe('importState', async () => {
     return result;
   };
 
+  it('takes a Node Buffer at any offset', () => {
+    const buffer = Buffer.alloc(bytes.length + 3);
+    buffer.set(bytes, 3);
+    const restored = importState(model, buffer.subarray(3));
+    expect(restored.position).toBe(state.position);
+    restored.dispose();
+  });
+
   it('knows a model by its weights, whatever dtype they are loaded in', async () => {
     const prints = new Set<string>();
     for (const dtype of ['fp32', 'bf16', 'fp16'] as const) {
@@ -106,7 +114,7 @@ describe('importState', async () => {
           expect(error).toBeInstanceOf(StateError);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: Number(process.env.XLSTM_FUZZ_RUNS ?? 2000) },
     );
     expect(device.liveBuffers()).toEqual(before);
   });

@@ -182,8 +182,9 @@ export function importState(model: XLSTMLarge, bytes: Uint8Array): XlstmState {
       `importState: expected ${payload} bytes after the header, got ${given}; the state is ${given < payload ? 'cut short' : 'too long'}`,
     );
   }
-  // Aligned for typed views wherever the bytes lie in their buffer.
-  const data = bytes.slice(payloadOffset);
+  // A copy of its own, aligned for typed views. Not slice(): a Node Buffer's shares memory.
+  const data = new Uint8Array(payload);
+  data.set(bytes.subarray(payloadOffset));
   if (checksum(data) !== header.checksum) {
     throw new StateError('importState: the checksum does not match; the state was damaged in storage or transfer');
   }

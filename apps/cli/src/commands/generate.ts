@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
-import { addGenerationOptions, type GenerationFlags } from '../generation/flags.ts';
+import { UsageError } from '../failures.ts';
+import { addGenerationOptions, addNumber, addStateOptions, type GenerationFlags } from '../generation/flags.ts';
 import { runGeneration } from '../generation/generation.ts';
+import { RANGES } from '../generation/number-argument.ts';
 import { requiredPrompt } from '../generation/prompt.ts';
 import type { Context } from '../terminal.ts';
 
@@ -10,7 +12,10 @@ export function addGenerateCommand(program: Command, context: Context): void {
     .command('generate')
     .description('Continue a prompt. Streams the text to stdout; all else goes to stderr.')
     .showHelpAfterError('(xlstm generate --help lists the options)');
-  addGenerationOptions(command, { maxNewTokens: 256, temperature: 1, topP: 1 })
+  addGenerationOptions(command, { maxNewTokens: 256, temperature: 1, topP: 1 });
+  addStateOptions(command);
+  addNumber(command, '--logprobs <n>', 'with --json: how likely each token was, and the n likeliest', RANGES.logprobs);
+  command
     .addHelpText(
       'after',
       `
@@ -18,11 +23,14 @@ Examples:
   $ xlstm generate --prompt "Once upon a time" --temperature 0
   $ xlstm generate --model models/xlstm-7b --prompt-file question.txt --stop "\\n\\n" --stats
   $ echo "The fox said" | xlstm generate --seed 7 --top-p 0.9
-  $ xlstm generate --prompt "The fox said" --json > answer.json
+  $ xlstm generate --prompt "The fox said" --json --logprobs 5 > answer.json
+  $ xlstm generate --prompt-file book.txt --max-new-tokens 0 --state-out book.state
+  $ xlstm generate --state-in book.state --prompt "The moral is"
 
 Ctrl-C ends the text where it is and releases everything; a second one ends the process at once.`,
     )
     .action(async (flags: GenerationFlags) => {
+      if (flags.logprobs !== undefined && !flags.json) throw new UsageError('--logprobs is part of --json; add --json');
       const prompt = await requiredPrompt(flags, context);
       await runGeneration(context, flags, prompt, { echoPrompt: false, alwaysSayDevice: false });
     });

@@ -4,11 +4,15 @@ import { type FloatDtype, type GenerateOptions, WEIGHT_DTYPES } from 'xlstm';
 import { builtInModel } from '../installed.ts';
 import { type NumberRange, numberArgument, RANGES } from './number-argument.ts';
 
-/** The options that `start` and `generate` share, as commander gives them. */
-export interface GenerationFlags {
+/** Which model is loaded, and where. */
+export interface ModelFlags {
   model: string;
-  prompt?: string;
-  promptFile?: string;
+  device: DeviceChoice;
+  dtype?: FloatDtype;
+}
+
+/** How tokens are drawn, and where a text ends. */
+export interface SamplingFlags {
   maxNewTokens?: number;
   temperature?: number;
   topK?: number;
@@ -17,8 +21,19 @@ export interface GenerationFlags {
   repetitionPenalty?: number;
   seed?: number;
   stop?: string[];
-  device: DeviceChoice;
-  dtype?: FloatDtype;
+}
+
+/** Files that a state comes from and goes to. */
+export interface StateFlags {
+  stateIn?: string;
+  stateOut?: string;
+}
+
+/** The options of `start` and `generate`, as commander gives them. */
+export interface GenerationFlags extends ModelFlags, SamplingFlags, StateFlags {
+  prompt?: string;
+  promptFile?: string;
+  logprobs?: number;
   json?: boolean;
   stats?: boolean;
   quiet?: boolean;
@@ -36,21 +51,28 @@ function collectStop(text: string, before: string[] = []): string[] {
   return [...before, text];
 }
 
-/** Adds to a command everything that can be said about one generation. */
-export function addGenerationOptions(command: Command, defaults: GenerationDefaults): Command {
-  const number = (flags: string, text: string, range: NumberRange, standard?: number) => {
-    const option = new Option(flags, text).argParser(numberArgument(range));
-    command.addOption(standard === undefined ? option : option.default(standard));
-  };
+/** Adds an option that takes a number. */
+export function addNumber(command: Command, flags: string, text: string, range: NumberRange, standard?: number): void {
+  const option = new Option(flags, text).argParser(numberArgument(range));
+  command.addOption(standard === undefined ? option : option.default(standard));
+}
+
+/** Adds the options that say which model is loaded, and where. */
+export function addModelOptions(command: Command): void {
   command
     .addOption(
-      new Option('--model <dir>', 'folder of a checkpoint (Hugging Face layout, or the reference’s own)').default(
-        builtInModel,
-        'the built-in stories model',
-      ),
+      new Option(
+        '--model <model>',
+        'a checkpoint: a folder in the Hugging Face layout, or the reference’s own',
+      ).default(builtInModel, 'the built-in stories model'),
     )
-    .option('--prompt <text>', 'text to go on from; "" begins with the BOS token alone')
-    .option('--prompt-file <file>', 'read the prompt from a UTF-8 file, less one line break at its end; - is stdin');
+    .addOption(new Option('--device <name>', 'where to compute').choices(DEVICE_CHOICES).default('auto'))
+    .addOption(new Option('--dtype <name>', 'dtype of the weights (default: the checkpoint’s)').choices(WEIGHT_DTYPES));
+}
+
+/** Adds the options that say how tokens are drawn, and where a text ends. */
+export function addSamplingOptions(command: Command, defaults: GenerationDefaults): void {
+  const number = addNumber.bind(undefined, command);
   number('--max-new-tokens <n>', 'at most this many new tokens', RANGES.count, defaults.maxNewTokens);
   number(
     '--temperature <t>',
@@ -63,10 +85,26 @@ export function addGenerationOptions(command: Command, defaults: GenerationDefau
   number('--min-p <p>', 'keep tokens at least this probable relative to the best', RANGES.minP);
   number('--repetition-penalty <r>', 'make tokens seen before less probable; 1 is off', RANGES.positive);
   number('--seed <n>', 'draw the same tokens again (default: a new one each time)', RANGES.count);
+  command.addOption(
+    new Option('--stop <text>', 'end before this text; may be given several times').argParser(collectStop),
+  );
+}
+
+/** Adds the options that say where a state comes from and goes to. */
+export function addStateOptions(command: Command): void {
+  command
+    .option('--state-in <file>', 'go on from a saved state')
+    .option('--state-out <file>', 'save the state at the end');
+}
+
+/** Adds to a command everything that can be said about one generation. */
+export function addGenerationOptions(command: Command, defaults: GenerationDefaults): Command {
+  command
+    .option('--prompt <text>', 'text to go on from; "" begins with the BOS token alone')
+    .option('--prompt-file <file>', 'read the prompt from a UTF-8 file, less one line break at its end; - is stdin');
+  addModelOptions(command);
+  addSamplingOptions(command, defaults);
   return command
-    .addOption(new Option('--stop <text>', 'end before this text; may be given several times').argParser(collectStop))
-    .addOption(new Option('--device <name>', 'where to compute').choices(DEVICE_CHOICES).default('auto'))
-    .addOption(new Option('--dtype <name>', 'dtype of the weights (default: the checkpoint’s)').choices(WEIGHT_DTYPES))
     .option('--json', 'print one JSON object instead of a stream of text')
     .option('--stats', 'print timings, speed and memory on stderr')
     .option('--quiet', 'print nothing but the text')
@@ -74,7 +112,7 @@ export function addGenerationOptions(command: Command, defaults: GenerationDefau
 }
 
 /** The sampling part of the flags, as the model takes it. */
-export function samplingOptions(flags: GenerationFlags): GenerateOptions {
+export function samplingOptions(flags: SamplingFlags): GenerateOptions {
   const { maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, stop } = flags;
   const given = { maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, stop };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

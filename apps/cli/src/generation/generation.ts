@@ -1,11 +1,12 @@
 import { randomInt } from 'node:crypto';
-import type { FinishReason } from '@xlstm/xlstm-large';
-import { fromPretrained, type GenerateStream, type XlstmModel } from 'xlstm';
+import type { FinishReason, XlstmState } from '@xlstm/xlstm-large';
+import type { GenerateStream, XlstmModel } from 'xlstm';
 import { formatCount } from '../human-readable.ts';
-import { modelLabel } from '../installed.ts';
 import { Progress } from '../progress.ts';
+import { checkStateTarget, readStateFile, restoreState, writeStateFile } from '../state-files.ts';
 import type { Context } from '../terminal.ts';
 import { type GenerationFlags, samplingOptions } from './flags.ts';
+import { loadModel } from './load-model.ts';
 import type { GenerationReport } from './report.ts';
 import { memoryUse, statisticsTable } from './statistics.ts';
 
@@ -34,49 +35,49 @@ export async function runGeneration(
   const { terminal, signal } = context;
   const talks = !flags.json && !flags.quiet;
   const progress = new Progress(terminal.stderr, talks);
+  const saved = flags.stateIn === undefined ? undefined : await readStateFile(flags.stateIn);
+  if (flags.stateOut !== undefined) await checkStateTarget(flags.stateOut);
   const begun = performance.now();
   let model: XlstmModel | undefined;
+  let state: XlstmState | undefined;
   try {
-    model = await fromPretrained(flags.model, {
-      device: flags.device,
-      ...(flags.dtype === undefined ? {} : { dtype: flags.dtype }),
-      signal,
-      onProgress: ({ loadedElements, totalElements }) =>
-        progress.update(`loading ${modelLabel(flags.model)}`, loadedElements / totalElements),
-    });
+    const device = talks && (manner.alwaysSayDevice || terminal.stderr.isTTY === true);
+    model = await loadModel(context, flags, progress, { device, notes: !flags.quiet });
     const loadMs = performance.now() - begun;
-    progress.clear();
-    if (talks && (manner.alwaysSayDevice || terminal.stderr.isTTY)) context.say(`device: ${model.deviceReason}`);
-    if (!flags.quiet && model.tokenizer.kind === 'bytes') {
-      context.say(`note: ${flags.model} has no tokenizer.json, so text is read and written byte by byte`);
-    }
+    if (saved) state = restoreState(model, saved);
+    else if (flags.stateOut !== undefined) state = model.createState();
     const seed = flags.seed ?? randomInt(SEED_LIMIT);
     const stream = model.generate(prompt, {
       ...samplingOptions(flags),
       seed,
       signal,
+      ...(state && { state }),
+      ...(flags.logprobs !== undefined && { logprobs: flags.logprobs }),
       onPrefill: (done, total) => {
         if (total > LONG_PROMPT) progress.update(`reading ${formatCount(total)} tokens`, done / total);
       },
     });
     const printed = await printStream(context, stream, flags.json ? undefined : prompt, progress, manner);
-    const { timings } = await stream.result();
-    const { device } = model;
+    const { timings, logprobs } = await stream.result();
     const report: GenerationReport = {
       model: flags.model,
-      device: { kind: device.kind, name: device.name, reason: model.deviceReason },
+      device: { kind: model.device.kind, name: model.device.name, reason: model.deviceReason },
       dtype: model.dtype,
       tokenizer: model.tokenizer.kind,
       seed,
       promptIds: stream.promptIds,
       ...printed,
+      ...(logprobs && { logprobs }),
+      position: state?.position ?? stream.promptIds.length + printed.ids.length,
       timings: { ...timings, loadMs },
     };
     if (flags.json) await context.output.write(`${JSON.stringify(report)}\n`);
+    if (state && flags.stateOut !== undefined) await writeStateFile(flags.stateOut, await model.exportState(state));
     if (flags.stats) context.say(statisticsTable(report, memoryUse(model)));
     return report;
   } finally {
     progress.clear();
+    state?.dispose();
     await model?.dispose();
   }
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { InputOutputError, UsageError } from '../failures.ts';
 import type { Context } from '../terminal.ts';
+import type { StateFlags } from './flags.ts';
 
 /** The places that a prompt may be given in. */
 export interface PromptFlags {
@@ -32,13 +33,14 @@ export async function givenPrompt(
 }
 
 /**
- * The prompt from the command line or, where that has none, from a pipe.
+ * The prompt from the command line or, where that has none, from a pipe. Whoever goes on from a state needs none.
  *
  * @throws UsageError when there is none anywhere.
  */
-export async function requiredPrompt(flags: PromptFlags, context: Context): Promise<string> {
+export async function requiredPrompt(flags: PromptFlags & StateFlags, context: Context): Promise<string> {
   const given = await givenPrompt(flags, [], context);
   if (given !== undefined) return given;
+  if (flags.stateIn !== undefined) return context.terminal.stdin.isTTY ? '' : decode(await readStdin(context), 'stdin');
   const ways = 'use --prompt TEXT, --prompt-file FILE or a pipe (--prompt "" begins with the BOS token alone)';
   if (context.terminal.stdin.isTTY) throw new UsageError(`no prompt was given; ${ways}`);
   const bytes = await readStdin(context);

@@ -12,13 +12,15 @@ export interface CapturedRun {
 /** How the world around a run looks. */
 export interface CaptureOptions {
   /** What comes through the pipe; a terminal where nobody types if left out. */
-  stdin?: string | Uint8Array;
+  stdin?: string | Uint8Array | MaybeTty<Readable>;
   /** Whether stderr is a terminal. */
   stderrIsTty?: boolean;
   env?: Record<string, string>;
   interrupt?: AbortController;
   /** Called with all of stdout so far after each piece. */
   onStdout?: (soFar: string) => void;
+  /** The same of stderr. */
+  onStderr?: (soFar: string) => void;
 }
 
 function collector(pieces: string[], onPiece?: () => void): MaybeTty<Writable> {
@@ -32,13 +34,18 @@ function collector(pieces: string[], onPiece?: () => void): MaybeTty<Writable> {
   });
 }
 
+function readable(text: string | Uint8Array | undefined): MaybeTty<Readable> {
+  const stdin: MaybeTty<Readable> = Readable.from(text === undefined ? [] : [Buffer.from(text)]);
+  if (text === undefined) stdin.isTTY = true;
+  return stdin;
+}
+
 /** Runs the command in this process, from its sources, with streams of our own. */
 export async function captureRun(argv: readonly string[], options: CaptureOptions = {}): Promise<CapturedRun> {
   const out: string[] = [];
   const err: string[] = [];
-  const stdin: MaybeTty<Readable> = Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]);
-  if (options.stdin === undefined) stdin.isTTY = true;
-  const stderr = collector(err);
+  const stdin = options.stdin instanceof Readable ? options.stdin : readable(options.stdin);
+  const stderr = collector(err, () => options.onStderr?.(err.join('')));
   if (options.stderrIsTty) stderr.isTTY = true;
   const code = await run(argv, {
     stdin,

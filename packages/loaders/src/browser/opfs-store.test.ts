@@ -129,7 +129,7 @@ describe.skipIf(!executablePath)("a model in a browser's private files", () => {
     const { code, message } = await ask('failure');
     expect([code, message]).toEqual([
       'quota',
-      expect.stringMatching(/grants no more room .* while writing a download/),
+      expect.stringMatching(/grants no more room .* while (writing|finishing) a download/),
     ]);
     expect(await ask('isCached')).toBe(false);
     await session.send('Storage.overrideQuotaForOrigin', { origin });

@@ -97,6 +97,16 @@ describe.each(['a folder', 'sources'])('openCheckpoint from %s', (kind) => {
     expect(await checkpoint.tokenizerJson?.()).toEqual({ model: { type: 'BPE' } });
   });
 
+  it('takes the chat template from its own file where there is one', async () => {
+    const files = {
+      ...sharded,
+      'tokenizer_config.json': json({ add_bos_token: true, chat_template: 'old' }),
+      'chat_template.jinja': new TextEncoder().encode('new'),
+    };
+    await using checkpoint = await open(files);
+    expect(checkpoint.tokenizerConfig).toEqual({ add_bos_token: true, chat_template: 'new' });
+  });
+
   const mapped = (weightMap: unknown): Files => ({ ...sharded, 'model.safetensors.index.json': index(weightMap) });
   const duplicated = utf8(`{"weight_map":{"a":"${shardA}","b":"${shardB}","a":"${shardB}"}}`);
   const without = (files: Files, name: string): Files =>

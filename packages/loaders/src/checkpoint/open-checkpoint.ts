@@ -1,7 +1,7 @@
 import { CheckpointError } from '@xlstm/device';
 import type { ByteSource } from '../byte-source/byte-source.ts';
 import type { TensorInfo } from '../safetensors/header.ts';
-import { type CheckpointFiles, lentFiles, listed, readJsonObject } from './checkpoint-files.ts';
+import { type CheckpointFiles, lentFiles, listed, readJsonObject, readText } from './checkpoint-files.ts';
 import { hasHuggingFaceWeights, huggingFaceTensors, INDEX_FILE, SINGLE_FILE } from './huggingface-layout.ts';
 import { hasNativeWeights, NATIVE_CONFIG, nativeConfig, nativeTensors } from './native-layout.ts';
 
@@ -16,7 +16,7 @@ export interface Checkpoint extends AsyncDisposable {
   readonly generationConfig?: Readonly<Record<string, unknown>>;
   /** Reads and parses `tokenizer.json`, where there is one. */
   readonly tokenizerJson?: () => Promise<Readonly<Record<string, unknown>>>;
-  /** `tokenizer_config.json`, where there is one. */
+  /** `tokenizer_config.json`, where there is one; with `chat_template.jinja`, where there is one, as its `chat_template`. */
   readonly tokenizerConfig?: Readonly<Record<string, unknown>>;
   /** Closes the files that `openCheckpoint` opened; sources that were handed in stay open. */
   close(): Promise<void>;
@@ -57,6 +57,23 @@ async function filesOf(from: string | readonly ByteSource[] | CheckpointFiles): 
   return 'open' in from ? from : lentFiles(from);
 }
 
+/** Newer checkpoints keep the chat template in a file of its own, which then counts. */
+const CHAT_TEMPLATE = 'chat_template.jinja';
+
+async function tokenizerConfigOf(
+  files: CheckpointFiles,
+  signal: AbortSignal | undefined,
+): Promise<Pick<Checkpoint, 'tokenizerConfig'>> {
+  const { names } = files;
+  const config = names.includes('tokenizer_config.json')
+    ? await readJsonObject(files, 'tokenizer_config.json', MAX_CONFIG_BYTES, signal)
+    : undefined;
+  if (!names.includes(CHAT_TEMPLATE)) return config ? { tokenizerConfig: config } : {};
+  return {
+    tokenizerConfig: { ...config, chat_template: await readText(files, CHAT_TEMPLATE, MAX_CONFIG_BYTES, signal) },
+  };
+}
+
 async function readCheckpoint(files: CheckpointFiles, signal: AbortSignal | undefined): Promise<Checkpoint> {
   const { names } = files;
   const json = (name: string): Promise<Readonly<Record<string, unknown>>> =>
@@ -76,7 +93,7 @@ async function readCheckpoint(files: CheckpointFiles, signal: AbortSignal | unde
     configFormat: isHuggingFace ? 'huggingface' : 'native',
     tensors,
     ...(names.includes('generation_config.json') && { generationConfig: await json('generation_config.json') }),
-    ...(names.includes('tokenizer_config.json') && { tokenizerConfig: await json('tokenizer_config.json') }),
+    ...(await tokenizerConfigOf(files, signal)),
     ...(names.includes('tokenizer.json') && {
       tokenizerJson: () => readJsonObject(files, 'tokenizer.json', MAX_TOKENIZER_BYTES, undefined),
     }),

@@ -7,6 +7,9 @@ import { encodeSafetensors, type NamedTensor } from './encode-safetensors.ts';
 import { openSafetensors, readTensorBytes } from './open-safetensors.ts';
 import { SAFETENSORS_DTYPES, safetensorsDtypeBytes } from './safetensors-dtype.ts';
 
+/** How many inputs to try; `XLSTM_FUZZ_RUNS=100000` for a long run. */
+const runs = (usual: number) => Number(process.env.XLSTM_FUZZ_RUNS ?? usual);
+
 /** Either a CheckpointError or a file all of whose tensors can be read; nothing beyond the file is asked for. */
 async function survives(bytes: Uint8Array): Promise<boolean> {
   const source = new GuardedSource(bytes);
@@ -41,7 +44,7 @@ describe('openSafetensors, on whatever comes', () => {
   it('survives random bytes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), async (bytes) => void (await survives(bytes))),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     );
   });
 
@@ -50,7 +53,7 @@ describe('openSafetensors, on whatever comes', () => {
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.nat(50), async (header, data) => {
         await survives(rawSafetensors(header, data));
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 
@@ -74,7 +77,7 @@ describe('openSafetensors, on whatever comes', () => {
     const header = fc.dictionary(fc.oneof(fc.string(), fc.constant('__metadata__')), fc.oneof(entry, fc.jsonValue()));
     await fc.assert(
       fc.asyncProperty(header, fc.nat(64), async (value, data) => void (await survives(rawSafetensors(value, data)))),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     );
   });
 
@@ -91,7 +94,7 @@ describe('openSafetensors, on whatever comes', () => {
           if (!(await survives(bytes))) refused++;
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
     expect(refused).toBeGreaterThan(500);
   });
@@ -111,7 +114,7 @@ describe('openSafetensors, on whatever comes', () => {
         expect(Object.fromEntries(file.metadata)).toEqual({ ...metadata });
         expect(source.readsOf.every((reads) => reads === 1)).toBe(true);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });
