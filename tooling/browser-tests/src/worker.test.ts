@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { isRequired } from '@xlstm-tooling/kernel-harness';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromPretrained, type XlstmModel } from 'xlstm';
@@ -43,7 +44,8 @@ describe.skipIf(!findChromium())('a worker in Chromium (skipped where there is n
   afterAll(() => model.dispose());
 
   it.for(['cpu', 'webgpu'] as const)('is the same engine on %s, while the page stays free', async (device, context) => {
-    const path = resolve(import.meta.dirname, `node-${process.pid}-${device}.generated.state`);
+    const folder = mkdtempSync(join(tmpdir(), 'xlstm-state-'));
+    const path = join(folder, 'node.state');
     writeFileSync(path, saved);
     const settings: WorkerSettings = {
       urls: Object.keys(files),
@@ -67,7 +69,7 @@ describe.skipIf(!findChromium())('a worker in Chromium (skipped where there is n
         },
       });
     } finally {
-      rmSync(path);
+      rmSync(folder, { recursive: true });
     }
     if (facts === null) {
       if (isRequired('webgpu')) throw new Error('webgpu is required, but this Chromium gives no adapter');
