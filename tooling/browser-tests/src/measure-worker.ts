@@ -10,10 +10,10 @@ import { runInChromium } from './run-in-chromium.ts';
 
 const STORIES = resolve(import.meta.dirname, '../../../apps/cli/models/stories');
 const PAGE = resolve(import.meta.dirname, '../src/page');
-const [tokens = 100, rounds = 15] = process.argv.slice(2).map(Number);
+const [tokens = 40, rounds = 30] = process.argv.slice(2).map(Number);
 
 /** Software adapters are slow; their tokens are too. */
-const sizes = { cpu: { tokens, rounds }, webgpu: { tokens: Math.ceil(tokens / 4), rounds } };
+const sizes = { cpu: { tokens, rounds }, webgpu: { tokens: Math.ceil(tokens / 4), rounds: Math.ceil(rounds / 2) } };
 
 function print(where: string, cost: WorkerCost): void {
   process.stdout.write(`${JSON.stringify({ where, ...cost })}\n`);

@@ -1,8 +1,7 @@
 import { DeviceLostError, OptionError, XlstmError } from '@xlstm/device';
-import type { LoadProgress } from '@xlstm/xlstm-large';
 import { type EngineWorker, listenTo } from './engine-worker.ts';
 import { restoreError } from './error-transfer.ts';
-import { type CallName, type Calls, type Handle, isResponse, shown } from './protocol.ts';
+import { type CallName, type Calls, type Handle, isResponse, type Progress, shown } from './protocol.ts';
 
 interface Pending {
   resolve(value: never): void;
@@ -16,7 +15,7 @@ export class Connection {
   readonly #silence: () => void;
   readonly #pending = new Map<number, Pending>();
   readonly #prefills = new Map<Handle, (done: number, total: number) => void>();
-  onProgress: ((progress: LoadProgress) => void) | undefined;
+  onProgress: ((progress: Progress) => void) | undefined;
   #lastId = 0;
   #lastHandle = 0;
   #over: Error | undefined;

@@ -1,6 +1,5 @@
-import type { DeviceChoice, FloatDtype } from '@xlstm/device';
-import { OptionError } from '@xlstm/device';
-import type { LoadProgress } from '@xlstm/xlstm-large';
+import { type DeviceChoice, OptionError } from '@xlstm/device';
+import type { FromPretrainedOptions } from '../from-pretrained.ts';
 import { checkpointBlobs, isPickedFiles, type PickedFiles } from '../picked-files.ts';
 import { Connection } from './connection.ts';
 import { type EngineWorker, startEngineWorker } from './engine-worker.ts';
@@ -15,14 +14,9 @@ export { WorkerState } from './worker-state.ts';
 export { type WorkerGenerateOptions, WorkerStream } from './worker-stream.ts';
 
 /** Options of `fromPretrained` in a worker: those of `xlstm`'s own, but a device goes by its name. */
-export interface FromPretrainedInWorkerOptions {
+export interface FromPretrainedInWorkerOptions extends Omit<FromPretrainedOptions, 'device'> {
   /** `auto` (the default) takes the best there is; or a name. */
   device?: DeviceChoice;
-  /** Dtype of the matrices on the device; the checkpoint's own by default. */
-  dtype?: FloatDtype;
-  signal?: AbortSignal | undefined;
-  /** Called after each tensor. */
-  onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** A worker of yours that runs `xlstm/worker-entry`; it stays yours. By default one is started, and ended by `dispose`. */
   worker?: EngineWorker;
 }

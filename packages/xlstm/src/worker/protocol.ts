@@ -1,6 +1,7 @@
 import type { DeviceInfo, DeviceKind, FloatDtype, LiveBuffers } from '@xlstm/device';
 import type { DecodeOptions, EncodeOptions, Tokenizer } from '@xlstm/tokenizer';
-import type { LoadProgress, XlstmLargeConfig } from '@xlstm/xlstm-large';
+import type { XlstmLargeConfig } from '@xlstm/xlstm-large';
+import type { FromPretrainedOptions } from '../from-pretrained.ts';
 import type { GenerateChunk, GenerateResult } from '../generated-text.ts';
 import type { CheckpointBlob } from '../picked-files.ts';
 import type { TransferredError } from './error-transfer.ts';
@@ -23,6 +24,9 @@ export interface ModelFacts {
   device: { kind: DeviceKind; name: string; info: DeviceInfo };
   tokenizer: TokenizerFacts;
 }
+
+/** What `onProgress` is called with. */
+export type Progress = Parameters<NonNullable<FromPretrainedOptions['onProgress']>>[0];
 
 /** A state's handle on both sides, chosen by whoever asks. So are the ids of generations. */
 export type Handle = number;
@@ -80,7 +84,7 @@ export type Request = {
 export type Response =
   | { type: 'done'; id: number; value: ReturnType<Calls[CallName]> }
   | { type: 'failed'; id: number; error: TransferredError }
-  | { type: 'progress'; progress: LoadProgress }
+  | { type: 'progress'; progress: Progress }
   | { type: 'prefill'; generation: Handle; done: number; total: number };
 
 const RESPONSE_TYPES: readonly string[] = ['done', 'failed', 'progress', 'prefill'] satisfies Response['type'][];

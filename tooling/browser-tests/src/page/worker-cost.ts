@@ -8,12 +8,12 @@ export interface WorkerCost {
   device: string;
   tokens: number;
   rounds: number;
-  /** Medians over the rounds. */
+  /** From the lower quartile of the times of all tokens. */
   hereTokensPerSecond: number;
   workerTokensPerSecond: number;
-  /** Median over pairs of neighbouring rounds of how many tokens a second fewer there are in the worker. */
-  share: number;
-  /** Median time of a question and its answer; every token is one. */
+  /** How many tokens a second fewer there are in the worker, as a share. */
+  cost: number;
+  /** Mean time of a question and its answer; every token is one. */
   roundTripMicroseconds: number;
   /** Longest gaps of a 10 ms timer on the thread that asks, in ms, and its tasks of 50 ms and more where they are counted. */
   longestGapHere: number;
@@ -22,28 +22,26 @@ export interface WorkerCost {
   longTasksWorker: number;
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+/** Of the times of single tokens; what else the machine does lengthens the upper ones. */
+const lowerQuartile = (times: readonly number[]): number => [...times].sort((a, b) => a - b)[times.length >> 2]!;
 
-async function rate(model: XlstmModel | WorkerModel, tokens: number): Promise<number> {
-  let read = 0;
-  let begun = 0;
+/** Generates some tokens and notes how long each took. Prefill and the first token are not what is measured. */
+async function timeTokens(model: XlstmModel | WorkerModel, tokens: number, times: number[]): Promise<void> {
+  let last: number | undefined;
   const options = { maxNewTokens: tokens + 1, temperature: 0, eosTokenIds: [] };
   for await (const { tokenIds } of model.generate('Once upon a time', options)) {
-    // Prefill and the first token are not what is measured.
-    if (begun === 0) begun = performance.now();
-    else read += tokenIds.length;
+    const now = performance.now();
+    if (last !== undefined && tokenIds.length > 0) times.push(now - last);
+    last = now;
   }
-  return (1000 * read) / (performance.now() - begun);
 }
 
+/** Of many, since browsers' clocks are coarse. */
 async function roundTrip(model: WorkerModel): Promise<number> {
-  const times: number[] = [];
-  for (let count = 0; count < 500; count++) {
-    const begun = performance.now();
-    await model.tokenizer.decode([]);
-    times.push(performance.now() - begun);
-  }
-  return 1000 * median(times);
+  const count = 2000;
+  const begun = performance.now();
+  for (let left = count; left > 0; left--) await model.tokenizer.decode([]);
+  return (1000 * (performance.now() - begun)) / count;
 }
 
 /** Generates by turns here and in a worker, so that whatever else the machine does weighs on both. */
@@ -55,28 +53,29 @@ export async function measureWorkerCost(
   const here = await fromPretrained(source, { device });
   const there = await fromPretrainedInWorker(source, { device });
   try {
-    const rates: Record<'here' | 'there', number[]> = { here: [], there: [] };
+    const times = { here: [] as number[], there: [] as number[] };
     const gaps = { here: 0, there: 0 };
     const long = { here: 0, there: 0 };
-    await rate(here, tokens);
-    await rate(there, tokens);
+    await timeTokens(here, tokens, []);
+    await timeTokens(there, tokens, []);
     for (let round = 0; round < rounds; round++) {
       const order = round % 2 === 0 ? (['here', 'there'] as const) : (['there', 'here'] as const);
       for (const which of order) {
         const watched = watchThread();
-        rates[which].push(await rate(which === 'here' ? here : there, tokens));
+        await timeTokens(which === 'here' ? here : there, tokens, times[which]);
         const { longestGap, longTasks } = watched();
         gaps[which] = Math.max(gaps[which], longestGap);
         long[which] += longTasks.length;
       }
     }
+    const rates = { here: 1000 / lowerQuartile(times.here), there: 1000 / lowerQuartile(times.there) };
     return {
       device: `${device} (${here.device.name})`,
       tokens,
       rounds,
-      hereTokensPerSecond: median(rates.here),
-      workerTokensPerSecond: median(rates.there),
-      share: median(rates.here.map((own, round) => 1 - rates.there[round]! / own)),
+      hereTokensPerSecond: rates.here,
+      workerTokensPerSecond: rates.there,
+      cost: 1 - rates.there / rates.here,
       roundTripMicroseconds: await roundTrip(there),
       longestGapHere: gaps.here,
       longestGapWorker: gaps.there,
