@@ -1,4 +1,5 @@
-import { OptionError } from '@xlstm/device';
+import { OptionError, XlstmError } from '@xlstm/device';
+import type { TokenLogprobs } from '@xlstm/xlstm-large';
 import { checkGenerateOptions, type GenerateOptions, stopsOf } from '../generate-options.ts';
 import type { GenerateChunk, GeneratedText, GenerateResult } from '../generated-text.ts';
 import type { Connection } from './connection.ts';
@@ -9,6 +10,32 @@ import { WorkerState } from './worker-state.ts';
 export interface WorkerGenerateOptions extends Omit<GenerateOptions, 'state'> {
   /** The past to go on from. It stays the caller's and ends at the last token that was yielded. */
   state?: WorkerState;
+}
+
+/** What a reader has read; the worker may be a token ahead. */
+class ReadSoFar {
+  #text = '';
+  readonly #tokenIds: number[] = [];
+  readonly #logprobs: TokenLogprobs[] = [];
+
+  take({ text, tokenIds, logprobs }: GenerateChunk): void {
+    this.#text += text;
+    this.#tokenIds.push(...tokenIds);
+    if (logprobs) this.#logprobs.push(...logprobs);
+  }
+
+  /** The result of a generation that was left here. */
+  resultOf(result: GenerateResult): GenerateResult {
+    const tokenIds = this.#tokenIds;
+    return {
+      ...result,
+      text: this.#text,
+      tokenIds,
+      ...(result.logprobs ? { logprobs: this.#logprobs } : {}),
+      usage: { ...result.usage, completionTokens: tokenIds.length },
+      finishReason: 'cancelled',
+    };
+  }
 }
 
 /** A generation that runs in a worker. Like the one at home, it starts when it is iterated or its result asked for. */
@@ -68,15 +95,29 @@ export class WorkerStream implements GeneratedText {
       reject(error);
       throw error;
     });
+    const { signal, state } = this.#options;
+    // A caller's state must not run ahead of its reader. Without one, the worker need not wait for the reader.
+    const ahead = state ? 0 : 1;
+    const asked: Promise<GenerationStep>[] = [];
+    const read = new ReadSoFar();
     let running = true;
+    let dropped = false;
     try {
       while (running) {
-        const step = await this.#connection.call('next', this.#generation);
+        while (asked.length <= ahead) asked.push(this.#ask());
+        const step = await asked.shift()!;
         this.#follow(step);
         if (step.done) {
           running = false;
+          if (dropped) throw signal!.reason;
           resolve(step.result);
-        } else yield step.chunk;
+        } else if (ahead && signal?.aborted) {
+          // Made ahead, before the abort; the worker is about to end.
+          dropped = true;
+        } else {
+          read.take(step.chunk);
+          yield step.chunk;
+        }
       }
     } catch (error) {
       running = false;
@@ -85,18 +126,29 @@ export class WorkerStream implements GeneratedText {
       throw reason;
     } finally {
       stop();
-      if (running) await this.#leave(resolve, reject);
+      if (running) await this.#leave(asked, read).then(resolve, reject);
     }
   }
 
-  async #leave(resolve: (result: GenerateResult) => void, reject: (error: unknown) => void): Promise<void> {
-    try {
-      const step = await this.#connection.call('leave', this.#generation);
-      this.#follow(step);
-      if (step.done) resolve(step.result);
-    } catch (error) {
-      reject(error);
+  /** Asks for the next chunk; that a generation is over is no news to those who asked ahead. */
+  #ask(): Promise<GenerationStep> {
+    const step = this.#connection.call('next', this.#generation);
+    step.catch(() => {});
+    return step;
+  }
+
+  async #leave(asked: readonly Promise<GenerationStep>[], read: ReadSoFar): Promise<GenerateResult> {
+    const left = this.#connection.call('leave', this.#generation);
+    left.catch(() => {});
+    for (const each of asked) {
+      const last = await each.catch(() => undefined);
+      // The worker came to the end ahead of the reader: there was nothing left to leave.
+      if (last?.done) return read.resultOf(last.result);
     }
+    const step = await left;
+    this.#follow(step);
+    if (!step.done) throw new XlstmError('worker: a generation that was left goes on');
+    return read.resultOf(step.result);
   }
 
   async #running(work: () => Promise<void>): Promise<void> {

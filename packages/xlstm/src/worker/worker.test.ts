@@ -129,6 +129,22 @@ describe('a model in a worker', () => {
     const stream = model.generate('One', { maxNewTokens: 50, temperature: 0 });
     for await (const _ of stream) break;
     expect(await stream.result()).toMatchObject({ finishReason: 'cancelled', usage: { completionTokens: 1 } });
+    const last = model.generate('One', { maxNewTokens: 3, temperature: 0 });
+    const seen: number[] = [];
+    for await (const { tokenIds } of last) {
+      seen.push(...tokenIds);
+      await new Promise((done) => setTimeout(done, 60)); // the worker comes to the end meanwhile
+      if (seen.length === 2) break;
+    }
+    expect(await last.result()).toMatchObject({ finishReason: 'cancelled', tokenIds: seen });
+    const abort = new AbortController();
+    const aborted = async () => {
+      for await (const _ of model.generate('One', { maxNewTokens: 3, signal: abort.signal })) {
+        await new Promise((done) => setTimeout(done, 60));
+        abort.abort('late');
+      }
+    };
+    await expect(aborted()).rejects.toBe('late');
     const ending = model.generate('One', { maxNewTokens: 5000, temperature: 0, signal: AbortSignal.timeout(50) });
     await expect(ending.result()).rejects.toMatchObject({ name: 'TimeoutError' });
     const early = model.generate('One', { signal: AbortSignal.abort('too late') });
