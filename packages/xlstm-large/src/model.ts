@@ -1,4 +1,4 @@
-import { type Device, type FloatDtype, ShapeError } from '@xlstm/device';
+import { type Device, DisposedError, type FloatDtype, ShapeError } from '@xlstm/device';
 import { mlstmSequence, sequenceMajor } from '@xlstm/mlstm-kernels';
 import {
   embedding,
@@ -27,6 +27,8 @@ export class XLSTMLarge implements Disposable {
   readonly config: XlstmLargeConfig;
   readonly dims: XlstmLargeDims;
   readonly weights: Weights;
+  readonly #states = new Set<XlstmState>();
+  #disposed = false;
 
   constructor(device: Device, weights: Weights) {
     this.device = device;
@@ -59,9 +61,14 @@ export class XLSTMLarge implements Disposable {
     return this.weights.fingerprint;
   }
 
-  /** An empty past for `batch` independent sequences. */
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** An empty past for `batch` independent sequences. @throws DisposedError after `dispose()`. */
   createState(batch = 1): XlstmState {
-    return new XlstmState(this.device, this.config, this.dims, batch);
+    if (this.#disposed) throw new DisposedError('createState: the model was disposed; load it again');
+    return new XlstmState(this.device, this.config, this.dims, batch, this.#states);
   }
 
   /**
@@ -164,7 +171,10 @@ export class XLSTMLarge implements Disposable {
     return linear(scope, x, this.weights.get(name), { ...(bias ? { bias } : {}), ...(addTo ? { addTo } : {}) });
   }
 
+  /** Releases the weights, and every state that the model made or that was cloned from one. */
   dispose(): void {
+    this.#disposed = true;
+    for (const state of [...this.#states]) state.dispose();
     this.weights.dispose();
   }
 

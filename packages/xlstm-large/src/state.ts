@@ -26,10 +26,18 @@ export class XlstmState implements Disposable {
   readonly logits: DeviceBuffer;
   /** Tokens read so far. */
   position = 0;
+  /** The living states of one model, clones included: it disposes them with itself. */
+  readonly #siblings: Set<XlstmState>;
   #disposed = false;
   #user: string | undefined;
 
-  constructor(device: Device, config: XlstmLargeConfig, dims: XlstmLargeDims, batch = 1) {
+  constructor(
+    device: Device,
+    config: XlstmLargeConfig,
+    dims: XlstmLargeDims,
+    batch = 1,
+    siblings: Set<XlstmState> = new Set(),
+  ) {
     if (!Number.isInteger(batch) || batch < 1) {
       throw new ShapeError(`createState: batch must be a positive integer, got ${batch}`);
     }
@@ -50,6 +58,7 @@ export class XlstmState implements Disposable {
     }
     this.logits = made.pop()!;
     this.blocks = made;
+    this.#siblings = siblings.add(this);
   }
 
   get disposed(): boolean {
@@ -83,7 +92,7 @@ export class XlstmState implements Disposable {
   /** An independent copy: the same past, from here on two futures. */
   clone(): XlstmState {
     this.assertLive('state.clone');
-    const copy = new XlstmState(this.device, this.config, this.dims, this.batch);
+    const copy = new XlstmState(this.device, this.config, this.dims, this.batch, this.#siblings);
     this.blocks.forEach((buffer, block) => {
       this.device.copy(buffer, copy.blocks[block]!);
     });
@@ -140,6 +149,7 @@ export class XlstmState implements Disposable {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#siblings.delete(this);
     for (const buffer of this.blocks) buffer.dispose();
     this.logits.dispose();
   }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { createCpuDevice, OptionError } from '@xlstm/device';
+import { createCpuDevice, DisposedError, OptionError } from '@xlstm/device';
 import { evaluateLoss } from '@xlstm/xlstm-large';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import { describe, expect, it } from 'vitest';
@@ -138,7 +138,34 @@ describe('fromPretrained', () => {
     expect(device.liveBuffers().count).toBe(0);
   });
 
+  it('disposes its states with itself, clones included, and throws DisposedError from then on', async () => {
+    const device = createCpuDevice();
+    let left: Awaited<ReturnType<typeof fromPretrained>>;
+    const streams: { result(): Promise<unknown> }[] = [];
+    {
+      await using model = await fromPretrained(STORIES, { device });
+      left = model;
+      const state = model.createState();
+      await model.generate('One', { state, maxNewTokens: 1 }).result();
+      const states = [state, state.clone(), model.importState(await model.exportState(state))];
+      const running = model.generate('One', { maxNewTokens: 50 })[Symbol.asyncIterator]();
+      await running.next();
+      streams.push({ result: () => running.next() }, model.generate('Two'), model.generate('Two', { state }));
+      await model.dispose();
+      for (const each of states) expect(each.disposed).toBe(true);
+      expect(() => state.clone()).toThrow(DisposedError);
+      await expect(model.exportState(state)).rejects.toThrow(DisposedError);
+    }
+    expect(left.disposed).toBe(true);
+    expect(() => left.generate('x')).toThrow(DisposedError);
+    expect(() => left.createState()).toThrow(DisposedError);
+    expect(() => left.importState(new Uint8Array(4))).toThrow(DisposedError);
+    for (const stream of streams) await expect(stream.result()).rejects.toThrow(DisposedError);
+    expect(device.liveBuffers().count).toBe(0);
+  });
+
   it.each([
+    ['an unknown option', { worker: true }, /no option is called "worker".*xlstm\/worker/],
     ['an unknown dtype', { dtype: 'int8' }, /dtype must be one of fp32, bf16, fp16, got "int8"/],
     ['an unknown option', { revison: 'main' }, /no option is called "revison"; it takes device, dtype/],
     ['an unknown device', { device: 'tpu' }, /"tpu" is not one of auto, webgpu, cpu/],

@@ -1,5 +1,5 @@
-import { Device, type DeviceChoice, type FloatDtype, OptionError, selectDevice } from '@xlstm/device';
-import { type Checkpoint, openCheckpoint } from '@xlstm/loaders';
+import { Device, type DeviceChoice, DisposedError, type FloatDtype, OptionError, selectDevice } from '@xlstm/device';
+import type { Checkpoint } from '@xlstm/loaders';
 import { byteTokenizer, loadTokenizer, type Tokenizer } from '@xlstm/tokenizer';
 import {
   exportState,
@@ -10,9 +10,10 @@ import {
   type XlstmLargeConfig,
   type XlstmState,
 } from '@xlstm/xlstm-large';
-import { checkOptionNames } from './check-options.ts';
 import { storedDtype } from './checkpoint-summary.ts';
-import { type GenerateOptions, GenerateStream } from './generate-stream.ts';
+import type { GenerateOptions } from './generate-options.ts';
+import { GenerateStream } from './generate-stream.ts';
+import { type ModelSource, openSource } from './open-source.ts';
 import { checkpointWeights } from './weight-source.ts';
 
 /** Dtypes that weights can be kept in. */
@@ -27,6 +28,20 @@ export interface FromPretrainedOptions {
   signal?: AbortSignal | undefined;
   /** Called after each tensor. */
   onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+const OPTION_NAMES = ['device', 'dtype', 'signal', 'onProgress'] as const satisfies (keyof FromPretrainedOptions)[];
+
+function checkOptions(options: FromPretrainedOptions): void {
+  for (const name of Object.keys(options)) {
+    if ((OPTION_NAMES as readonly string[]).includes(name)) continue;
+    const hint = name === 'worker' ? "; import fromPretrained from 'xlstm/worker' for a model in a worker" : '';
+    throw new OptionError(`fromPretrained: no option is called "${name}"; it takes ${OPTION_NAMES.join(', ')}${hint}`);
+  }
+  const { dtype } = options;
+  if (dtype !== undefined && !WEIGHT_DTYPES.includes(dtype)) {
+    throw new OptionError(`fromPretrained: dtype must be one of ${WEIGHT_DTYPES.join(', ')}, got "${String(dtype)}"`);
+  }
 }
 
 /** A loaded model with its tokenizer: what `fromPretrained` gives. */
@@ -58,16 +73,19 @@ export class XlstmModel implements AsyncDisposable {
 
   /** An empty past, to be passed to `generate` again and again. Yours to dispose. */
   createState(): XlstmState {
+    this.#assertLive('createState');
     return this.model.createState();
   }
 
   /** A state as bytes, to be kept in a file or sent elsewhere. See `exportState` for the format. */
-  exportState(state: XlstmState): Promise<Uint8Array<ArrayBuffer>> {
+  async exportState(state: XlstmState): Promise<Uint8Array<ArrayBuffer>> {
+    this.#assertLive('exportState');
     return exportState(this.model, state);
   }
 
   /** A state from such bytes; yours to dispose. @throws StateError for another model's, cut or damaged bytes. */
   importState(bytes: Uint8Array): XlstmState {
+    this.#assertLive('importState');
     return importState(this.model, bytes);
   }
 
@@ -75,13 +93,14 @@ export class XlstmModel implements AsyncDisposable {
    * Continues a prompt. BOS is put in front unless a state with a past is given.
    *
    * @param prompt text, or token ids as they are
-   * @throws OptionError for unknown options and values out of range
+   * @throws OptionError for unknown options and values out of range; DisposedError after `dispose()`
    * @example
    * ```ts
    * for await (const { text } of model.generate('Once upon a time', { maxNewTokens: 64 })) process.stdout.write(text)
    * ```
    */
   generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): GenerateStream {
+    this.#assertLive('generate');
     const ids =
       typeof prompt === 'string'
         ? this.tokenizer.encode(prompt, { addBos: this.#beginsWithBos(options.state) })
@@ -94,8 +113,17 @@ export class XlstmModel implements AsyncDisposable {
     return this.tokenizer.addsBos && !(state && state.position > 0);
   }
 
-  /** Releases the weights, and the device where `fromPretrained` created it. */
+  #assertLive(operation: string): void {
+    if (this.disposed) throw new DisposedError(`${operation}: the model was disposed; load it again`);
+  }
+
+  get disposed(): boolean {
+    return this.model.disposed;
+  }
+
+  /** Releases the weights and all states, and the device where `fromPretrained` created it. */
   async dispose(): Promise<void> {
+    if (this.disposed) return;
     this.model.dispose();
     if (this.#ownsDevice) this.device.dispose();
   }
@@ -130,7 +158,8 @@ async function tokenizerFor(checkpoint: Checkpoint, config: XlstmLargeConfig): P
 /**
  * Loads a checkpoint and its tokenizer onto a device.
  *
- * @param source a local folder in the Hugging Face layout or the reference's own, or an open checkpoint
+ * @param source a local folder in the Hugging Face layout or the reference's own, the files of one as a page has them
+ *   (an `<input>`'s or dropped ones), or an open checkpoint, which stays yours
  * @throws CheckpointError, ConfigError or TokenizerError for files that cannot be used; DeviceError when a named
  *   device is not there; `signal.reason` on abort. Nothing stays allocated.
  * @example
@@ -140,18 +169,11 @@ async function tokenizerFor(checkpoint: Checkpoint, config: XlstmLargeConfig): P
  * await model.dispose()
  * ```
  */
-export async function fromPretrained(
-  source: string | Checkpoint,
-  options: FromPretrainedOptions = {},
-): Promise<XlstmModel> {
-  checkOptionNames('fromPretrained', options, ['device', 'dtype', 'signal', 'onProgress']);
+export async function fromPretrained(source: ModelSource, options: FromPretrainedOptions = {}): Promise<XlstmModel> {
   const { signal, dtype } = options;
+  checkOptions(options);
   signal?.throwIfAborted();
-  if (dtype !== undefined && !WEIGHT_DTYPES.includes(dtype)) {
-    throw new OptionError(`fromPretrained: dtype must be one of ${WEIGHT_DTYPES.join(', ')}, got "${String(dtype)}"`);
-  }
-  const opened = typeof source === 'string' ? await openCheckpoint(source, signal ? { signal } : {}) : undefined;
-  const checkpoint = opened ?? (source as Checkpoint);
+  const { checkpoint, close } = await openSource(source, { signal });
   try {
     const config = parseConfig(checkpoint.config, checkpoint.configFormat);
     const tokenizer = await tokenizerFor(checkpoint, config);
@@ -171,6 +193,6 @@ export async function fromPretrained(
       throw error;
     }
   } finally {
-    await opened?.close();
+    await close();
   }
 }

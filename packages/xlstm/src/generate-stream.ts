@@ -3,87 +3,20 @@ import type { Tokenizer } from '@xlstm/tokenizer';
 import {
   type FinishReason,
   type GenerateOutcome,
-  type GenerateTimings,
   type GenerateTokensOptions,
   generateTokens,
   type TokenLogprobs,
   type XLSTMLarge,
 } from '@xlstm/xlstm-large';
-import { checkOptionNames } from './check-options.ts';
+import { checkGenerateOptions, type GenerateOptions, stopsOf } from './generate-options.ts';
+import type { GenerateChunk, GeneratedText, GenerateResult } from './generated-text.ts';
 import { StopStrings } from './stop-strings.ts';
-
-/** Options of `model.generate`: those of token generation, and stop strings. */
-export interface GenerateOptions extends Omit<GenerateTokensOptions, 'promptIds' | 'onEnd'> {
-  /** Texts that end the generation; they are not part of the result. */
-  stop?: string | readonly string[];
-}
-
-/** One step of a stream. `text` may be empty while a character or a possible stop string is incomplete. */
-export interface GenerateChunk {
-  text: string;
-  tokenIds: readonly number[];
-  /** One entry per token, where `logprobs` was asked for. */
-  logprobs?: readonly TokenLogprobs[];
-  /** Only on the last chunk. */
-  usage?: GenerateUsage;
-  /** Only on the last chunk: `stop` (an end token or a stop string) or `length`. */
-  finishReason?: FinishReason;
-  /** Only on the last chunk. */
-  timings?: GenerateTimings;
-}
-
-/** Tokens read and made. */
-export interface GenerateUsage {
-  promptTokens: number;
-  completionTokens: number;
-}
-
-/** A whole generation. */
-export interface GenerateResult {
-  text: string;
-  promptIds: readonly number[];
-  tokenIds: readonly number[];
-  /** One entry per token, where `logprobs` was asked for. */
-  logprobs?: readonly TokenLogprobs[];
-  usage: GenerateUsage;
-  /** `cancelled` when the reader left before the end. */
-  finishReason: FinishReason;
-  /** What was drawn with; pass it again for the same tokens. */
-  seed: number;
-  timings: GenerateTimings;
-}
-
-function stopsOf(stop: GenerateOptions['stop']): readonly string[] {
-  const stops = stop === undefined ? [] : Array.isArray(stop) ? (stop as readonly string[]) : [stop as string];
-  for (const text of stops) {
-    if (typeof text !== 'string' || text === '') {
-      throw new OptionError(`generate: stop must be a non-empty text or a list of them, got ${JSON.stringify(text)}`);
-    }
-  }
-  return stops;
-}
-
-const OPTION_NAMES = [
-  'stop',
-  'maxNewTokens',
-  'temperature',
-  'topK',
-  'topP',
-  'minP',
-  'repetitionPenalty',
-  'seed',
-  'eosTokenIds',
-  'logprobs',
-  'state',
-  'signal',
-  'onPrefill',
-] as const satisfies readonly (keyof GenerateOptions)[];
 
 /**
  * A running generation: iterate it for chunks as they come, or await `result()` for the whole. It starts at the first
  * of the two. Leaving the loop ends it and releases what it holds.
  */
-export class GenerateStream implements AsyncIterable<GenerateChunk> {
+export class GenerateStream implements GeneratedText {
   readonly promptIds: readonly number[];
   readonly #generator: AsyncGenerator<GenerateChunk, void>;
   readonly #result: Promise<GenerateResult>;
@@ -91,7 +24,7 @@ export class GenerateStream implements AsyncIterable<GenerateChunk> {
   #started = false;
 
   constructor(model: XLSTMLarge, tokenizer: Tokenizer, promptIds: readonly number[], options: GenerateOptions) {
-    checkOptionNames('generate', options, OPTION_NAMES);
+    checkGenerateOptions(options);
     const { stop, ...rest } = options;
     const stops = stopsOf(stop);
     this.promptIds = promptIds;

@@ -2,12 +2,10 @@ export type { Device, DeviceChoice, FloatDtype } from '@xlstm/device';
 export { XlstmError } from '@xlstm/device';
 export { storedDtype } from './checkpoint-summary.ts';
 export { type FromPretrainedOptions, fromPretrained, WEIGHT_DTYPES, XlstmModel } from './from-pretrained.ts';
-export {
-  type GenerateChunk,
-  type GenerateOptions,
-  type GenerateResult,
-  GenerateStream,
-  type GenerateUsage,
-} from './generate-stream.ts';
+export type { GenerateOptions } from './generate-options.ts';
+export { GenerateStream } from './generate-stream.ts';
+export type { GenerateChunk, GeneratedText, GenerateResult, GenerateUsage } from './generated-text.ts';
+export type { ModelSource } from './open-source.ts';
+export type { NamedBlob, PickedFiles } from './picked-files.ts';
 export { StopStrings } from './stop-strings.ts';
 export { checkpointWeights } from './weight-source.ts';

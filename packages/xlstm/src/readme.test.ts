@@ -1,17 +1,24 @@
+import { execFile } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, it, vi } from 'vitest';
 
-const readme = new URL('../README.md', import.meta.url);
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
-it("runs the README's first example as it stands there", async () => {
-  const [, example] = /```ts\n([\s\S]*?)```/.exec(readFileSync(readme, 'utf8')) ?? [];
-  expect(example).toBeDefined();
+function exampleOf(section: string): string {
+  const [, example] = new RegExp(`\n## ${section}\n[^#]*?\`\`\`ts\n([\\s\\S]*?)\`\`\``).exec(readme) ?? [];
+  expect(example, section).toBeDefined();
+  return example!;
+}
+
+it("runs the README's example for Node as it stands there", async () => {
   // Written beside the sources, so that its imports resolve as a user's would inside this repository.
   const file = new URL('./readme-example.generated.ts', import.meta.url);
   const written: unknown[] = [];
   const log = vi.spyOn(console, 'log').mockImplementation((line) => void written.push(line));
   const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(text) > 0);
-  writeFileSync(file, example!);
+  writeFileSync(file, exampleOf('In Node'));
   try {
     await import(/* @vite-ignore */ `${file.href}?${Date.now()}`);
   } finally {
@@ -20,4 +27,17 @@ it("runs the README's first example as it stands there", async () => {
     out.mockRestore();
   }
   expect(written.length).toBeGreaterThan(4);
+});
+
+it("runs the README's example for a worker as it stands there, with the built package", async () => {
+  // In the package's folder its own name means its exports, as it does to whoever installed it.
+  const file = resolve(import.meta.dirname, '../dist/readme-worker.generated.mjs');
+  writeFileSync(file, exampleOf('In a worker'));
+  try {
+    const cwd = resolve(import.meta.dirname, '../../..');
+    const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd });
+    expect(stdout.split('\n').length).toBeGreaterThan(4);
+  } finally {
+    rmSync(file);
+  }
 });

@@ -4,16 +4,29 @@ import { rolldown } from 'rolldown';
 const ENTRY = '\0page-entry';
 
 /**
- * Bundles a page's module for browsers: workspace packages from their sources, shaders as text.
+ * Bundles a page's module, given as code, for browsers. See `bundle`.
  *
  * @param code the module; it imports by absolute paths or by names that this package depends on
+ */
+export function bundlePage(code: string): Promise<string> {
+  return bundle(ENTRY, code);
+}
+
+/** Bundles a module that this package can import by name, such as a worker's script. See `bundle`. */
+export function bundleModule(name: string): Promise<string> {
+  return bundle(name, '');
+}
+
+/**
+ * Bundles for browsers: workspace packages from their sources, shaders as text.
+ *
  * @returns the bundle as one ESM module that imports nothing
  * @throws Error that names each import which no browser could follow, such as `node:fs`, and who asked for it
  */
-export async function bundlePage(code: string): Promise<string> {
+async function bundle(input: string, code: string): Promise<string> {
   const importers = new Map<string, Set<string>>();
-  const bundle = await rolldown({
-    input: ENTRY,
+  const built = await rolldown({
+    input,
     cwd: import.meta.dirname,
     platform: 'browser',
     // What the browser lacks stays an import, so that the check below can name it.
@@ -37,7 +50,7 @@ export async function bundlePage(code: string): Promise<string> {
     ],
   });
   try {
-    const { output } = await bundle.generate({ format: 'esm', codeSplitting: false });
+    const { output } = await built.generate({ format: 'esm', codeSplitting: false });
     const [chunk] = output;
     const outside = [...chunk.imports, ...chunk.dynamicImports];
     if (outside.length > 0) {
@@ -49,6 +62,6 @@ export async function bundlePage(code: string): Promise<string> {
     }
     return chunk.code;
   } finally {
-    await bundle.close();
+    await built.close();
   }
 }

@@ -1,6 +1,6 @@
 import { DeviceError } from '@xlstm/device';
 import { type Browser, chromium } from 'playwright-core';
-import { bundlePage } from './bundle-page.ts';
+import { bundleModule, bundlePage } from './bundle-page.ts';
 import { findChromium } from './find-chromium.ts';
 import { type ServedFile, serveFiles } from './serve-files.ts';
 
@@ -26,6 +26,8 @@ export interface ChromiumRun<Result> {
   entry: string;
   /** What the page may fetch, by path, such as `/model/config.json`. */
   files?: Readonly<Record<string, ServedFile>>;
+  /** Scripts of workers: by the path where the page finds them, the name of a module such as `xlstm/worker-entry`. */
+  workers?: Readonly<Record<string, string>>;
   /** Called with each result as it comes. Results are plain data; NaN and infinities arrive as they are. */
   onResult: (result: Result) => void;
   /** The program to start; the one that `findChromium` finds by default. */
@@ -68,16 +70,18 @@ async function openPage<Result>(browser: Browser, origin: string, onResult: (res
  * ```
  */
 export async function runInChromium<Result>(options: ChromiumRun<Result>): Promise<void> {
-  const { entry, files = {}, onResult, signal } = options;
+  const { entry, files = {}, workers = {}, onResult, signal } = options;
   signal?.throwIfAborted();
   const executablePath = options.executablePath ?? findChromium();
   if (!executablePath) {
     throw new DeviceError('runInChromium: no Chromium is on this machine; install one, or name it with CHROME_PATH');
   }
   const code = await bundlePage(entry);
+  const scripts: [string, ServedFile][] = [];
+  for (const [path, name] of Object.entries(workers)) scripts.push([path, { text: await bundleModule(name) }]);
   signal?.throwIfAborted();
   const server = await serveFiles(
-    new Map([...Object.entries(files), ['/', { text: PAGE }], ['/entry.js', { text: code }]]),
+    new Map([...Object.entries(files), ...scripts, ['/', { text: PAGE }], ['/entry.js', { text: code }]]),
   );
   try {
     // Playwright makes a profile of its own in a temporary folder and removes it.

@@ -1,43 +1,45 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { basename, join, relative, sep } from 'node:path';
 import { XlstmError } from '@xlstm/device';
+import type { ByteSource } from '@xlstm/loaders';
 
 /** A golden case that cannot be used as it stands. */
 export class CaseError extends XlstmError {
   override name = 'CaseError';
 }
 
-/** A folder of golden vectors: what `case.json` says, and where the rest lies. */
+/** The files of a case, wherever they are: on disk, or served to a page. */
+export interface CaseFiles {
+  /** Paths below the case's folder, with forward slashes. */
+  readonly names: readonly string[];
+  /** Opens one of `names`; the caller closes it. */
+  open(name: string): Promise<ByteSource>;
+  /** A file of the corpus, which lies elsewhere; undefined when it is not there. */
+  corpus(name: string): Promise<ByteSource | undefined>;
+}
+
+/** A folder of golden vectors. */
 export interface GoldenCase {
   /** Path below the folder that was asked for, with forward slashes. */
   name: string;
-  folder: string;
+  files: CaseFiles;
 }
 
 /** The fields of a `case.json`. */
 export type CaseFields = Readonly<Record<string, unknown>>;
 
-/** Finds every folder with a `case.json` at or below `root`, in the order of their names. */
-export async function findCases(root: string): Promise<GoldenCase[]> {
-  const found: GoldenCase[] = [];
-  const visit = async (folder: string): Promise<void> => {
-    const entries = await readdir(folder, { withFileTypes: true });
-    if (entries.some((entry) => entry.name === 'case.json')) {
-      const path = relative(root, folder).split(sep).join('/');
-      found.push({ name: path || basename(folder), folder });
-    }
-    const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-    for (const name of folders.sort()) await visit(join(folder, name));
-  };
-  await visit(root);
-  return found;
+/** A text file of a case. @throws CaseError when it is missing. */
+export async function readText(source: ByteSource): Promise<string> {
+  try {
+    return new TextDecoder().decode(await source.read(0, source.size));
+  } finally {
+    await source.close();
+  }
 }
 
 /** A JSON file of a case. @throws CaseError when it is missing or not JSON. */
-export async function readCaseJson(folder: string, name: string): Promise<unknown> {
+export async function readCaseJson(files: CaseFiles, name: string): Promise<unknown> {
   let text: string;
   try {
-    text = await readFile(join(folder, name), 'utf8');
+    text = await readText(await files.open(name));
   } catch (cause) {
     throw new CaseError(`${name}: expected a readable file, got ${(cause as Error).message}; fetch the case again`, {
       cause,
@@ -51,8 +53,8 @@ export async function readCaseJson(folder: string, name: string): Promise<unknow
 }
 
 /** The case's own description. @throws CaseError when it is not an object that names its kind. */
-export async function readCaseFields(folder: string): Promise<CaseFields & { kind: string }> {
-  const fields = await readCaseJson(folder, 'case.json');
+export async function readCaseFields(files: CaseFiles): Promise<CaseFields & { kind: string }> {
+  const fields = await readCaseJson(files, 'case.json');
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
     throw new CaseError('case.json: expected an object; write the fields of the case');
   }

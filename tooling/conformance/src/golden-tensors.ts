@@ -1,14 +1,12 @@
-import { join } from 'node:path';
 import {
   type ByteSource,
-  fileSource,
   loadTensor,
   openSafetensors,
   readTensorBytes,
   type SafetensorsFile,
   type TensorInfo,
 } from '@xlstm/loaders';
-import { CaseError } from './golden-case.ts';
+import { CaseError, type CaseFiles } from './golden-case.ts';
 
 /** The inputs and expected outputs of a case, read from `tensors.safetensors` one by one. */
 export class GoldenTensors {
@@ -18,9 +16,9 @@ export class GoldenTensors {
     this.#file = file;
   }
 
-  /** @throws CheckpointError for a damaged file; what the file system says for a missing one. */
-  static async open(folder: string): Promise<GoldenTensors> {
-    const source: ByteSource = await fileSource(join(folder, 'tensors.safetensors'));
+  /** @throws CheckpointError for a damaged file; what `files` says for a missing one. */
+  static async open(files: CaseFiles): Promise<GoldenTensors> {
+    const source: ByteSource = await files.open('tensors.safetensors');
     try {
       return new GoldenTensors(await openSafetensors(source));
     } catch (error) {

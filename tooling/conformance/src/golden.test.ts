@@ -3,8 +3,11 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findChromium } from '@xlstm-tooling/browser-tests';
+import { isRequired } from '@xlstm-tooling/kernel-harness';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import { describe, expect, it } from 'vitest';
+import { findCases } from './case-folder.ts';
 import { GoldenTensors } from './golden-tensors.ts';
 import type { Counts, Result } from './record.ts';
 import { runCommand } from './run-command.ts';
@@ -46,6 +49,25 @@ if (lacking) {
     });
   });
 
+  describe('golden vectors in a page', () => {
+    it.skipIf(!findChromium())(
+      'pass as in Node, tensor by tensor (skipped where there is no Chromium)',
+      async (context) => {
+        const { code, error, results, counts } = await run(golden, '--device', 'chromium');
+        if (error.includes('is not there') && !isRequired('webgpu'))
+          context.skip('this Chromium gives no WebGPU adapter');
+        expect(error).not.toMatch(/FAIL/);
+        expect(code).toBe(0);
+        const here = await run(golden, '--device', 'cpu');
+        expect(counts).toEqual(here.counts);
+        const lines = (all: Result[]) => all.map(({ case: name, tensor, status }) => `${name} ${tensor} ${status}`);
+        expect(lines(results)).toEqual(lines(here.results));
+        expect(new Set(results.map(({ device }) => device))).toEqual(new Set(['chromium', 'host in chromium']));
+      },
+      900_000,
+    );
+  });
+
   describe('golden vectors that were changed', () => {
     const memory = ['state.0.c', 'state.0.m', 'state.0.n'];
     const changes: [tensor: string, failing: string[], change: number][] = [
@@ -60,7 +82,7 @@ if (lacking) {
       const root = await mkdtemp(join(tmpdir(), 'xlstm-conformance-'));
       try {
         cpSync(join(golden, 'large/native-checkpoint'), root, { recursive: true });
-        const tensors = await GoldenTensors.open(root);
+        const tensors = await GoldenTensors.open((await findCases(root))[0]!.files);
         const { offset, dtype } = tensors.info(tensor);
         await tensors.close();
         const file = await open(join(root, 'tensors.safetensors'), 'r+');

@@ -1,5 +1,5 @@
 import type { Device } from '@xlstm/device';
-import type { CaseFields } from './golden-case.ts';
+import type { CaseFields, CaseFiles } from './golden-case.ts';
 import type { GoldenTensors } from './golden-tensors.ts';
 import { failure } from './measure.ts';
 import { type Measurement, messageOf, type Result } from './record.ts';
@@ -8,7 +8,7 @@ import { type Measurement, messageOf, type Result } from './record.ts';
 export interface CaseInput {
   name: string;
   kind: string;
-  folder: string;
+  files: CaseFiles;
   fields: CaseFields;
 }
 

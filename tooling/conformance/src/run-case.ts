@@ -19,7 +19,7 @@ const WHOLE_CASE = '(case)';
 async function runOnDevice(kind: DeviceKindOfCase, input: CaseInput, { name, device }: OpenDevice): Promise<Result[]> {
   const job = new Job(input, name);
   await job.attempt([WHOLE_CASE], async () => {
-    const tensors = await GoldenTensors.open(input.folder);
+    const tensors = await GoldenTensors.open(input.files);
     try {
       await job.attempt([WHOLE_CASE], () => kind.run(job, device, tensors));
       for (const tensor of tensors.names) {
@@ -36,16 +36,21 @@ async function runOnDevice(kind: DeviceKindOfCase, input: CaseInput, { name, dev
 }
 
 /**
- * Runs one case and yields the results of each device. A kind that needs no device runs once, as `host`. Whatever is
+ * Runs one case and yields the results of each device. A kind that needs no device runs once, as
+ * `host`. Whatever is
  * wrong with a case is a failed result, never an exception.
  */
-export async function* runCase(found: GoldenCase, devices: readonly OpenDevice[]): AsyncGenerator<Result[]> {
-  const { name, folder } = found;
-  let input: CaseInput = { name, kind: 'unknown', folder, fields: {} };
+export async function* runCase(
+  found: GoldenCase,
+  devices: readonly OpenDevice[],
+  host = 'host',
+): AsyncGenerator<Result[]> {
+  const { name, files } = found;
+  let input: CaseInput = { name, kind: 'unknown', files, fields: {} };
   let problem: string | undefined;
   try {
-    const fields = await readCaseFields(folder);
-    input = { name, kind: fields.kind, folder, fields };
+    const fields = await readCaseFields(files);
+    input = { name, kind: fields.kind, files, fields };
     if (!Object.hasOwn(KINDS, fields.kind)) {
       problem = `kind "${fields.kind}" is unknown; this runner knows ${Object.keys(KINDS).join(', ')}`;
     }
@@ -54,11 +59,11 @@ export async function* runCase(found: GoldenCase, devices: readonly OpenDevice[]
   }
   const kind = KINDS[input.kind];
   if (problem !== undefined || !kind) {
-    const job = new Job(input, 'host');
+    const job = new Job(input, host);
     job.report(WHOLE_CASE, failure(problem ?? 'kind is unknown'));
     yield job.results;
   } else if (kind.runsOn === 'host') {
-    const job = new Job(input, 'host');
+    const job = new Job(input, host);
     await job.attempt([WHOLE_CASE], () => kind.run(job));
     yield job.results;
   } else {

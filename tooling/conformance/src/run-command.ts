@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { createCpuDevice, createWebGpuDevice, type DeviceKind, OptionError } from '@xlstm/device';
 import { offerSoftwareAdapter } from '@xlstm-tooling/kernel-harness';
-import { findCases, type GoldenCase } from './golden-case.ts';
-import { type ConformanceOptions, DEVICE_KINDS, HELP, parseOptions } from './options.ts';
+import { type CaseFolder, findCases } from './case-folder.ts';
+import { type ConformanceOptions, DEVICE_KINDS, type DeviceName, HELP, parseOptions } from './options.ts';
+import { runInPage } from './page/run-in-page.ts';
 import { type Counts, countResults, messageOf, type Result } from './record.ts';
 import { type OpenDevice, runCase } from './run-case.ts';
 import { resultTable } from './table.ts';
@@ -18,7 +19,7 @@ export interface Output {
 interface Devices {
   open: OpenDevice[];
   /** Why a kind is not there. */
-  absent: { kind: DeviceKind; reason: string }[];
+  absent: { kind: DeviceName; reason: string }[];
 }
 
 async function openDevices(kinds: readonly DeviceKind[]): Promise<Devices> {
@@ -35,7 +36,7 @@ async function openDevices(kinds: readonly DeviceKind[]): Promise<Devices> {
   return devices;
 }
 
-async function selectCases({ folder, filter }: ConformanceOptions): Promise<GoldenCase[]> {
+async function selectCases({ folder, filter }: ConformanceOptions): Promise<CaseFolder[]> {
   const found = await stat(folder).catch(() => undefined);
   if (!found?.isDirectory()) throw new OptionError(`expected a folder of golden cases, got ${folder}`);
   const cases = await findCases(folder);
@@ -53,37 +54,81 @@ function conclude(options: ConformanceOptions, counts: Counts, output: Output): 
   return 1;
 }
 
-async function runAll(options: ConformanceOptions, output: Output): Promise<number> {
-  const cases = await selectCases(options);
-  const devices = await openDevices(options.devices ?? DEVICE_KINDS);
-  const counts: Counts = { passed: 0, failed: 0, notCovered: 0 };
-  const failed: Result[] = [];
+/** Prints results as they come, and keeps what the end needs to know. */
+class Report {
+  readonly counts: Counts = { passed: 0, failed: 0, notCovered: 0 };
+  readonly failed: Result[] = [];
+  readonly #options: ConformanceOptions;
+  readonly #output: Output;
+
+  constructor(options: ConformanceOptions, output: Output) {
+    this.#options = options;
+    this.#output = output;
+  }
+
+  take(results: readonly Result[]): void {
+    this.#output.progress?.('');
+    const counted = countResults(results);
+    for (const status of ['passed', 'failed', 'notCovered'] as const) this.counts[status] += counted[status];
+    this.failed.push(...results.filter(({ status }) => status === 'failed'));
+    if (this.#options.json) this.#output.out(results.map((result) => `${JSON.stringify(result)}\n`).join(''));
+    else this.#output.out(resultTable(results));
+  }
+
+  present(name: DeviceName, what: string): void {
+    this.#output.error(`device ${name}: ${what}\n`);
+  }
+
+  /** A device that is not there is a failure where it was asked for. */
+  absent(name: DeviceName, reason: string): void {
+    this.#output.error(`device ${name} is not there: ${reason}\n`);
+    if (this.#options.devices) this.counts.failed++;
+  }
+}
+
+async function runHere(
+  cases: readonly CaseFolder[],
+  kinds: readonly DeviceKind[],
+  report: Report,
+  progress: (text: string) => void,
+): Promise<void> {
+  const devices = await openDevices(kinds);
   try {
-    for (const { name, device } of devices.open) output.error(`device ${name}: ${device.name}\n`);
-    for (const { kind, reason } of devices.absent) {
-      output.error(`device ${kind} is not there: ${reason}\n`);
-      if (options.devices) counts.failed++;
-    }
+    for (const { name, device } of devices.open) report.present(name as DeviceKind, device.name);
+    for (const { kind, reason } of devices.absent) report.absent(kind, reason);
     for (const [index, found] of cases.entries()) {
-      output.progress?.(`${index + 1}/${cases.length} ${found.name}`);
-      for await (const results of runCase(found, devices.open)) {
-        output.progress?.('');
-        const counted = countResults(results);
-        for (const status of ['passed', 'failed', 'notCovered'] as const) counts[status] += counted[status];
-        failed.push(...results.filter(({ status }) => status === 'failed'));
-        if (options.json) output.out(results.map((result) => `${JSON.stringify(result)}\n`).join(''));
-        else output.out(resultTable(results));
-      }
+      progress(`${index + 1}/${cases.length} ${found.name}`);
+      for await (const results of runCase(found, devices.open)) report.take(results);
     }
   } finally {
-    output.progress?.('');
     for (const { device } of devices.open) device.dispose();
   }
-  for (const result of failed) {
+}
+
+async function runAll(options: ConformanceOptions, output: Output): Promise<number> {
+  const cases = await selectCases(options);
+  const report = new Report(options, output);
+  const progress = (text: string): void => output.progress?.(text);
+  const names = options.devices ?? DEVICE_KINDS;
+  const kinds = DEVICE_KINDS.filter((kind) => names.includes(kind));
+  try {
+    if (kinds.length > 0) await runHere(cases, kinds, report, progress);
+    if (names.includes('chromium')) {
+      await runInPage(cases, {
+        present: (name) => report.present('chromium', name),
+        absent: (reason) => report.absent('chromium', reason),
+        progress,
+        results: (results) => report.take(results),
+      });
+    }
+  } finally {
+    progress('');
+  }
+  for (const result of report.failed) {
     const message = result.message ? `: ${result.message}` : '';
     output.error(`FAIL ${result.case} on ${result.device}: ${result.tensor}${message}\n`);
   }
-  return conclude(options, counts, output);
+  return conclude(options, report.counts, output);
 }
 
 /**

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import type { Device } from '@xlstm/device';
-import { openCheckpoint } from '@xlstm/loaders';
 import { parseConfig, XLSTMLarge } from '@xlstm/xlstm-large';
 import { checkpointWeights, storedDtype } from 'xlstm';
+import { openCaseCheckpoint } from '../case-checkpoint.ts';
+import type { CaseFiles } from '../golden-case.ts';
 import type { GoldenTensors } from '../golden-tensors.ts';
 import type { DeviceKindOfCase, Job } from '../job.ts';
 import { measureFloats, shapeMismatch } from '../measure.ts';
@@ -12,8 +12,8 @@ import { batchLogits, reportGreedy } from './model-outputs.ts';
 /** `greedy` continues this much of the first row of tokens. */
 const GREEDY_PREFIX = 40;
 
-async function loadModel(folder: string, device: Device): Promise<XLSTMLarge> {
-  const checkpoint = await openCheckpoint(join(folder, 'checkpoint'));
+async function loadModel(files: CaseFiles, device: Device): Promise<XLSTMLarge> {
+  const checkpoint = await openCaseCheckpoint(files);
   try {
     const config = parseConfig(checkpoint.config, checkpoint.configFormat);
     return await XLSTMLarge.load(device, config, checkpointWeights(checkpoint), { dtype: storedDtype(checkpoint) });
@@ -26,7 +26,7 @@ async function runCheckpoint(job: Job, device: Device, tensors: GoldenTensors): 
   const computed = ['logits', 'greedy'].filter((name) => tensors.has(name));
   await job.attempt(computed, async () => {
     const rows = await tensors.integerRows('tokens');
-    const model = await loadModel(job.input.folder, device);
+    const model = await loadModel(job.input.files, device);
     try {
       await job.attempt(
         computed.filter((name) => name === 'logits'),

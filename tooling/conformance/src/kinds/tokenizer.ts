@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { loadTokenizer, type Tokenizer } from '@xlstm/tokenizer';
-import { CaseError, readCaseJson } from '../golden-case.ts';
+import { CaseError, type CaseFiles, readCaseJson, readText } from '../golden-case.ts';
 import type { HostKindOfCase, Job } from '../job.ts';
 import { failure } from '../measure.ts';
 import type { Measurement } from '../record.ts';
@@ -35,8 +32,8 @@ function different(actual: string, expected: string): string | undefined {
   return actual === expected ? undefined : `${JSON.stringify(actual)} for ${JSON.stringify(expected)}`;
 }
 
-async function readTexts(folder: string): Promise<GoldenText[]> {
-  const texts = await readCaseJson(folder, 'cases.json');
+async function readTexts(files: CaseFiles): Promise<GoldenText[]> {
+  const texts = await readCaseJson(files, 'cases.json');
   if (!Array.isArray(texts) || texts.length === 0) throw new CaseError('cases.json: expected a list of texts');
   for (const { text, ids, decoded, decoded_skip } of texts as GoldenText[]) {
     if (![text, decoded, decoded_skip].every((part) => typeof part === 'string') || !Array.isArray(ids)) {
@@ -71,18 +68,18 @@ function reportTexts(job: Job, tokenizer: Tokenizer, texts: readonly GoldenText[
 
 /** Ids of a whole text, of which only the count and the hash are known. */
 async function reportCorpus(job: Job, tokenizer: Tokenizer, file: string): Promise<void> {
-  const { folder } = job.input;
-  const golden = (await readCaseJson(folder, file)) as GoldenCorpus;
-  const corpus = process.env.XLSTM_CORPUS ?? join(folder, '../../corpus');
-  const path = join(corpus, golden.file);
-  if (!existsSync(path)) {
+  const { files } = job.input;
+  const golden = (await readCaseJson(files, file)) as GoldenCorpus;
+  const source = await files.corpus(golden.file);
+  if (!source) {
     job.notCovered('corpus ids', `there is no ${golden.file} in ../../corpus; set XLSTM_CORPUS to its folder`);
     return;
   }
-  const ids = tokenizer.encode(readFileSync(path, 'utf8'), { addBos: false });
+  const ids = tokenizer.encode(await readText(source), { addBos: false });
   const bytes = new DataView(new ArrayBuffer(4 * ids.length));
   for (const [index, id] of ids.entries()) bytes.setUint32(4 * index, id, true);
-  const hash = createHash('sha256').update(bytes).digest('hex');
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes.buffer));
+  const hash = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
   const complaint =
     different(String(ids.length), String(golden.ids)) ?? different(hash, golden.sha256_of_little_endian_uint32);
   const equal = { pass: true, relativeRms: 0, maxError: 0, share: 0 };
@@ -90,14 +87,14 @@ async function reportCorpus(job: Job, tokenizer: Tokenizer, file: string): Promi
 }
 
 async function runTokenizer(job: Job): Promise<void> {
-  const { folder, fields } = job.input;
+  const { files, fields } = job.input;
   const outputs = ['ids', 'decoded', 'decoded (streamed)', 'decoded_skip', 'decoded_skip (streamed)'];
   const corpus = typeof fields.corpus === 'string' ? fields.corpus : undefined;
   const everything = corpus === undefined ? outputs : [...outputs, 'corpus ids'];
   await job.attempt(everything, async () => {
-    const tokenizerJson = await readCaseJson(folder, 'tokenizer.json');
+    const tokenizerJson = await readCaseJson(files, 'tokenizer.json');
     const tokenizer = loadTokenizer({ tokenizerJson: tokenizerJson as object });
-    await job.attempt(outputs, async () => reportTexts(job, tokenizer, await readTexts(folder)));
+    await job.attempt(outputs, async () => reportTexts(job, tokenizer, await readTexts(files)));
     if (corpus !== undefined) await job.attempt(['corpus ids'], () => reportCorpus(job, tokenizer, corpus));
   });
 }

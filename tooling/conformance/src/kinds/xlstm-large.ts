@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Device } from '@xlstm/device';
-import { openCheckpoint } from '@xlstm/loaders';
 import { parseConfig, XLSTMLarge } from '@xlstm/xlstm-large';
 import { checkpointWeights, storedDtype } from 'xlstm';
+import { hasCheckpoint, openCaseCheckpoint } from '../case-checkpoint.ts';
 import { CaseError } from '../golden-case.ts';
 import type { GoldenTensors } from '../golden-tensors.ts';
 import type { DeviceKindOfCase, Job } from '../job.ts';
@@ -27,13 +25,13 @@ function isComputed(name: string): boolean {
 
 /** The model of a case: from its `checkpoint/` as a user would load it, where there is one; else from `param.*`. */
 async function loadModel(job: Job, device: Device, tensors: GoldenTensors): Promise<XLSTMLarge> {
-  const { folder, fields } = job.input;
+  const { files, fields } = job.input;
   const parameters = caseParameters(tensors);
-  if (!existsSync(join(folder, 'checkpoint'))) {
+  if (!hasCheckpoint(files)) {
     const config = parseConfig(fields.config, 'native');
     return XLSTMLarge.load(device, config, tensorWeights(parameters), { dtype: 'fp32' });
   }
-  const checkpoint = await openCheckpoint(join(folder, 'checkpoint'));
+  const checkpoint = await openCaseCheckpoint(files);
   try {
     await job.attempt([CHECKPOINT], async () => {
       const different = await difference(checkpoint.tensors, parameters);
