@@ -73,7 +73,7 @@ describe('the command line', () => {
     [
       'a missing model',
       ['generate', ...prompt, '--model', 'no/such/folder'],
-      /cannot list the folder no\/such\/folder/,
+      /a folder that exists; got "no\/such\/folder"/,
     ],
     ['a folder without a model', ['generate', ...prompt, '--model', import.meta.dirname], /holds no checkpoint/],
     ['an unreadable prompt file', ['generate', '--prompt-file', 'no/such/file'], /cannot read no\/such\/file: ENOENT/],
@@ -100,7 +100,7 @@ describe('the command line', () => {
     ['--debug', ['--debug'], {}],
     ['XLSTM_DEBUG', [], { XLSTM_DEBUG: '1' }],
   ])('shows the stack with %s', async (_, flags, env) => {
-    const argv = ['generate', ...prompt, '--model', 'no/such/folder', ...flags];
+    const argv = ['inspect', 'no/such/folder', ...flags];
     const { code, stderr } = await captureRun(argv, { env });
     expect(stderr).toMatch(/^\s+at /m);
     expect(stderr).toMatch(/caused by: /);

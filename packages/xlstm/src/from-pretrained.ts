@@ -10,17 +10,18 @@ import {
   type XlstmLargeConfig,
   type XlstmState,
 } from '@xlstm/xlstm-large';
+import { checkFit } from './check-fit.ts';
 import { storedDtype } from './checkpoint-summary.ts';
 import type { GenerateOptions } from './generate-options.ts';
 import { GenerateStream } from './generate-stream.ts';
-import { type ModelSource, openSource } from './open-source.ts';
+import { type DownloadOptions, type ModelSource, openSource } from './open-source.ts';
 import { checkpointWeights } from './weight-source.ts';
 
 /** Dtypes that weights can be kept in. */
 export const WEIGHT_DTYPES: readonly FloatDtype[] = ['fp32', 'bf16', 'fp16'];
 
 /** Options of `fromPretrained`. */
-export interface FromPretrainedOptions {
+export interface FromPretrainedOptions extends DownloadOptions {
   /** `auto` (the default) takes the best there is; or a name; or a device of your own, which stays yours. */
   device?: DeviceChoice | Device;
   /** Dtype of the matrices on the device; the checkpoint's own by default. */
@@ -30,7 +31,17 @@ export interface FromPretrainedOptions {
   onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
-const OPTION_NAMES = ['device', 'dtype', 'signal', 'onProgress'] as const satisfies (keyof FromPretrainedOptions)[];
+const OPTION_NAMES = [
+  'device',
+  'dtype',
+  'signal',
+  'onProgress',
+  'revision',
+  'token',
+  'cacheDir',
+  'offline',
+  'onDownload',
+] as const satisfies (keyof FromPretrainedOptions)[];
 
 function checkOptions(options: FromPretrainedOptions): void {
   for (const name of Object.keys(options)) {
@@ -158,8 +169,9 @@ async function tokenizerFor(checkpoint: Checkpoint, config: XlstmLargeConfig): P
 /**
  * Loads a checkpoint and its tokenizer onto a device.
  *
- * @param source a local folder in the Hugging Face layout or the reference's own, the files of one as a page has them
- *   (an `<input>`'s or dropped ones), or an open checkpoint, which stays yours
+ * @param source a hub id such as `NX-AI/xLSTM-7b` (fetched once and kept, checked against the device first), a local
+ *   folder in the Hugging Face layout or the reference's own, an address, the files of a folder as a page has them (an
+ *   `<input>`'s or dropped ones), or an open checkpoint, which stays yours
  * @throws CheckpointError, ConfigError or TokenizerError for files that cannot be used; DeviceError when a named
  *   device is not there; `signal.reason` on abort. Nothing stays allocated.
  * @example
@@ -170,29 +182,30 @@ async function tokenizerFor(checkpoint: Checkpoint, config: XlstmLargeConfig): P
  * ```
  */
 export async function fromPretrained(source: ModelSource, options: FromPretrainedOptions = {}): Promise<XlstmModel> {
-  const { signal, dtype } = options;
   checkOptions(options);
+  const { signal, dtype, device, onProgress, ...download } = options;
   signal?.throwIfAborted();
-  const { checkpoint, close } = await openSource(source, { signal });
+  const lent = device instanceof Device ? device : undefined;
+  const selected = lent
+    ? { device: lent, reason: `${lent.kind} (${lent.name}), given by the caller` }
+    : await selectDevice(device as DeviceChoice | undefined);
   try {
-    const config = parseConfig(checkpoint.config, checkpoint.configFormat);
-    const tokenizer = await tokenizerFor(checkpoint, config);
-    const lent = options.device instanceof Device ? options.device : undefined;
-    const selected = lent
-      ? { device: lent, reason: `${lent.kind} (${lent.name}), given by the caller` }
-      : await selectDevice(options.device as DeviceChoice | undefined);
+    const beforeDownload = (headers: Checkpoint) => checkFit(selected.device, headers, dtype);
+    const { checkpoint, close } = await openSource(source, { signal, beforeDownload, ...download });
     try {
+      const config = parseConfig(checkpoint.config, checkpoint.configFormat);
+      const tokenizer = await tokenizerFor(checkpoint, config);
       const model = await XLSTMLarge.load(selected.device, config, checkpointWeights(checkpoint), {
         dtype: dtype ?? storedDtype(checkpoint),
         signal,
-        onProgress: options.onProgress,
+        onProgress,
       });
       return new XlstmModel(model, tokenizer, selected.reason, !lent);
-    } catch (error) {
-      if (!lent) selected.device.dispose();
-      throw error;
+    } finally {
+      await close();
     }
-  } finally {
-    await close();
+  } catch (error) {
+    if (!lent) selected.device.dispose();
+    throw error;
   }
 }

@@ -5,7 +5,7 @@ export { type FromPretrainedOptions, fromPretrained, WEIGHT_DTYPES, XlstmModel }
 export type { GenerateOptions } from './generate-options.ts';
 export { GenerateStream } from './generate-stream.ts';
 export type { GenerateChunk, GeneratedText, GenerateResult, GenerateUsage } from './generated-text.ts';
-export type { ModelSource } from './open-source.ts';
+export type { DownloadOptions, ModelSource } from './open-source.ts';
 export type { NamedBlob, PickedFiles } from './picked-files.ts';
 export { StopStrings } from './stop-strings.ts';
 export { checkpointWeights } from './weight-source.ts';

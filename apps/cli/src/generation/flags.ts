@@ -9,6 +9,7 @@ export interface ModelFlags {
   model: string;
   device: DeviceChoice;
   dtype?: FloatDtype;
+  revision?: string;
 }
 
 /** How tokens are drawn, and where a text ends. */
@@ -63,11 +64,12 @@ export function addModelOptions(command: Command): void {
     .addOption(
       new Option(
         '--model <model>',
-        'a checkpoint: a folder in the Hugging Face layout, or the reference’s own',
+        'a checkpoint: a folder, a hub id (ORG/NAME, fetched once and kept), or an address',
       ).default(builtInModel, 'the built-in stories model'),
     )
     .addOption(new Option('--device <name>', 'where to compute').choices(DEVICE_CHOICES).default('auto'))
-    .addOption(new Option('--dtype <name>', 'dtype of the weights (default: the checkpoint’s)').choices(WEIGHT_DTYPES));
+    .addOption(new Option('--dtype <name>', 'dtype of the weights (default: the checkpoint’s)').choices(WEIGHT_DTYPES))
+    .addOption(new Option('--revision <name>', 'branch, tag or commit of a hub model (default: main)'));
 }
 
 /** Adds the options that say how tokens are drawn, and where a text ends. */

@@ -14,7 +14,12 @@ export async function loadModel(
   const model = await fromPretrained(flags.model, {
     device: flags.device,
     ...(flags.dtype === undefined ? {} : { dtype: flags.dtype }),
+    ...(flags.revision === undefined ? {} : { revision: flags.revision }),
     signal: context.signal,
+    onDownload: (event) => {
+      if (event.status !== 'progress' || event.total === 0) return;
+      progress.update(`fetching ${event.file}`, event.loaded / event.total);
+    },
     onProgress: ({ loadedElements, totalElements }) =>
       progress.update(`loading ${modelLabel(flags.model)}`, loadedElements / totalElements),
   });

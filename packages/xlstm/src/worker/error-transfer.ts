@@ -12,6 +12,7 @@ import {
   TokenizerError,
   XlstmError,
 } from '@xlstm/device';
+import { TransferError } from '@xlstm/loaders';
 
 /** An error as structured clone can carry it: errors themselves lose their class and their name on the way. */
 export interface TransferredError {
@@ -36,6 +37,7 @@ const CLASSES: Readonly<Record<string, ErrorClass>> = {
   DtypeError,
   OptionError,
   ConfigError,
+  TransferError: TransferError as unknown as ErrorClass,
   CheckpointError,
   StateError,
   TokenizerError,

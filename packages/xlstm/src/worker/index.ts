@@ -14,7 +14,7 @@ export { WorkerState } from './worker-state.ts';
 export { type WorkerGenerateOptions, WorkerStream } from './worker-stream.ts';
 
 /** Options of `fromPretrained` in a worker: those of `xlstm`'s own, but a device goes by its name. */
-export interface FromPretrainedInWorkerOptions extends Omit<FromPretrainedOptions, 'device'> {
+export interface FromPretrainedInWorkerOptions extends Omit<FromPretrainedOptions, 'device' | 'onDownload'> {
   /** `auto` (the default) takes the best there is; or a name. */
   device?: DeviceChoice;
   /** A worker of yours that runs `xlstm/worker-entry`; it stays yours. By default one is started, and ended by `dispose`. */
@@ -44,6 +44,11 @@ export async function fromPretrained(
   signal?.throwIfAborted();
   if (typeof rest.device === 'object') {
     throw new OptionError('fromPretrained: a device cannot be sent to a worker; name it: auto, webgpu or cpu');
+  }
+  if ('onDownload' in rest) {
+    throw new OptionError(
+      'fromPretrained: onDownload is not carried out of a worker; leave it out, or fetch the model in the page first',
+    );
   }
   if (typeof source !== 'string' && !(typeof source === 'object' && source !== null && isPickedFiles(source))) {
     throw new OptionError('fromPretrained: a worker can be sent a folder or files, not an open checkpoint');
