@@ -12,13 +12,23 @@ function exampleOf(section: string): string {
   return example!;
 }
 
-it("runs the README's example for Node as it stands there", async () => {
+const rootReadme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+const blocks = (text: string) => [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, block]) => block!);
+
+it("shows the same page in the repository's README, which tests in Chromium run", () => {
+  expect(blocks(rootReadme)).toContain(exampleOf('In a page'));
+});
+
+it.each([
+  ["the package's", () => exampleOf('In Node')],
+  ["the repository's", () => blocks(rootReadme)[0]!],
+])('runs %s README example for Node as it stands there', async (_, example) => {
   // Written beside the sources, so that its imports resolve as a user's would inside this repository.
   const file = new URL('./readme-example.generated.ts', import.meta.url);
   const written: unknown[] = [];
   const log = vi.spyOn(console, 'log').mockImplementation((line) => void written.push(line));
   const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(text) > 0);
-  writeFileSync(file, exampleOf('In Node'));
+  writeFileSync(file, example());
   try {
     await import(/* @vite-ignore */ `${file.href}?${Date.now()}`);
   } finally {
