@@ -82,6 +82,7 @@ describe('importState', async () => {
 
   it.each([
     ['no state', new Uint8Array(100), /do not begin with XLSTMSTA/],
+    ['null', null as unknown as Uint8Array, /expected the bytes of a saved state \(a Uint8Array\), got null/],
     ['nothing', new Uint8Array(0), /do not begin with XLSTMSTA/],
     ['another version', changed(8, 2), /version 2 is not supported/],
     ['a huge header length', changed(15, 0xff), /does not fit/],

@@ -113,6 +113,9 @@ function isCount(value: unknown, least: number): value is number {
  * @throws StateError when the bytes are no state, of an unknown version, or damaged.
  */
 export function readStateHeader(bytes: Uint8Array): { header: StateHeader; payloadOffset: number } {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new StateError(`importState: expected the bytes of a saved state (a Uint8Array), got ${String(bytes)}`);
+  }
   if (bytes.length < PREFIX_BYTES || MAGIC.some((byte, at) => bytes[at] !== byte)) {
     throw new StateError('importState: these bytes are not a saved state (they do not begin with XLSTMSTA)');
   }

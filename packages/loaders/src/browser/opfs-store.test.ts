@@ -95,8 +95,8 @@ describe.skipIf(!executablePath)("a model in a browser's private files", () => {
     hub.log.length = 0;
     await ask('load');
     const asked = hub.log.filter(({ path, range }) => path.endsWith('.safetensors') && range !== undefined);
-    expect(asked.length).toBeGreaterThan(0);
-    for (const { range } of asked) expect(range).toMatch(/^bytes=[1-9]\d+-$/);
+    // One shard had come to 4,000 bytes; of the others, on a busy machine, nothing may have been written yet.
+    expect(asked.map(({ range }) => range)).toContainEqual(expect.stringMatching(/^bytes=[1-9]\d+-$/));
   });
 
   it('heals damaged bytes, and shows none that arrive damaged', async () => {
