@@ -20,13 +20,15 @@ export {
   countParameters,
   type ParameterPlan,
   type ParameterTable,
+  parameterBytes,
+  parameterDtype,
   parameterTable,
   planParameters,
   type TensorPlace,
 } from './parameters.ts';
 export { evaluateLoss, forwardLogits, type PrefillOptions, prefill } from './prefill.ts';
 export { randomXlstmLarge } from './random-weights.ts';
-export { type BlockState, XlstmState } from './state.ts';
+export { type BlockState, stateBytes, XlstmState } from './state.ts';
 export { exportState, importState, readStateHeader, type StateHeader } from './state-bytes.ts';
 export {
   allocateParameters,

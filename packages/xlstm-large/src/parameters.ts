@@ -1,4 +1,5 @@
-import { CheckpointError } from '@xlstm/device';
+import { CheckpointError, dtypeBytes, type FloatDtype } from '@xlstm/device';
+import { elementCount } from '@xlstm/tensor';
 import { candidateWidths, dimsOf, type XlstmLargeConfig, type XlstmLargeDims } from './config.ts';
 
 /**
@@ -129,9 +130,19 @@ export function parameterTable(
   return table;
 }
 
+/** The dtype that a parameter is kept in where the matrices are kept in `dtype`. */
+export function parameterDtype({ precision }: ParameterPlan, dtype: FloatDtype): FloatDtype {
+  return precision === 'weights' ? dtype : 'fp32';
+}
+
+/** Bytes of a parameter on a device where the matrices are kept in `dtype`. */
+export function parameterBytes(plan: ParameterPlan, dtype: FloatDtype): number {
+  return elementCount(plan.shape) * dtypeBytes(parameterDtype(plan, dtype));
+}
+
 /** Number of parameters of a model. */
 export function countParameters(table: ParameterTable): number {
-  return table.tensors.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+  return table.tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }
 
 function rowsOf(shapeOf: ShapeOf, name: string): number {

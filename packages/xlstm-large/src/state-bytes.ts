@@ -1,6 +1,6 @@
 import { StateError } from '@xlstm/device';
 import type { XLSTMLarge } from './model.ts';
-import type { XlstmState } from './state.ts';
+import { stateBytes, type XlstmState } from './state.ts';
 
 /** "XLSTMSTA" in ASCII. */
 const MAGIC = [0x58, 0x4c, 0x53, 0x54, 0x4d, 0x53, 0x54, 0x41];
@@ -43,14 +43,6 @@ function checksum(bytes: Uint8Array): string {
   return [a, b, c, d].map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
-function sizes(model: XLSTMLarge, batch: number): { block: number; logits: number; payload: number } {
-  const { numHeads, numBlocks, vocabSize } = model.config;
-  const { DHQK, DHHV } = model.dims;
-  const block = 4 * batch * numHeads * (DHQK * DHHV + DHQK + 1);
-  const logits = 4 * batch * vocabSize;
-  return { block, logits, payload: numBlocks * block + logits };
-}
-
 /**
  * A state as bytes that any machine, device and dtype of the same model can go on from: an 8-byte magic, the version and
  * the header's length (little-endian uint32 each), the header as JSON padded with spaces to 8 bytes, then per block the
@@ -65,7 +57,7 @@ function sizes(model: XLSTMLarge, batch: number): { block: number; logits: numbe
 export async function exportState(model: XLSTMLarge, state: XlstmState): Promise<Uint8Array<ArrayBuffer>> {
   const release = state.acquire('exportState');
   try {
-    const { payload: payloadBytes } = sizes(model, state.batch);
+    const { total: payloadBytes } = stateBytes(model.config, model.dims, state.batch);
     const payload = new Uint8Array(payloadBytes);
     let at = 0;
     for (const buffer of [...state.blocks, state.logits]) {
@@ -178,7 +170,7 @@ export function importState(model: XLSTMLarge, bytes: Uint8Array): XlstmState {
       throw new StateError(`importState: ${name} is ${header[name]}, this model has ${expected[name]}`);
     }
   }
-  const { block, payload } = sizes(model, header.batch);
+  const { block, total: payload } = stateBytes(model.config, model.dims, header.batch);
   const given = bytes.length - payloadOffset;
   if (given !== payload) {
     throw new StateError(

@@ -9,6 +9,18 @@ export interface BlockState {
   m: Float32Array;
 }
 
+/** Bytes of a state of `batch` sequences: of each block's memory (C, n and m), of the last logits, and of all. */
+export function stateBytes(
+  config: XlstmLargeConfig,
+  { DHQK, DHHV }: XlstmLargeDims,
+  batch = 1,
+): { block: number; logits: number; total: number } {
+  const float = Float32Array.BYTES_PER_ELEMENT;
+  const block = float * mlstmStateLength({ B: batch, NH: config.numHeads, DHQK, DHHV });
+  const logits = float * batch * config.vocabSize;
+  return { block, logits, total: config.numBlocks * block + logits };
+}
+
 /**
  * The whole past of one or several independent sequences, constant in size: the memory of every block, the logits
  * that predict the next token, and how many tokens were read. Float32 whatever the weights are.

@@ -1,8 +1,8 @@
 import { CheckpointError, type Device, type FloatDtype } from '@xlstm/device';
-import { Tensor } from '@xlstm/tensor';
+import { elementCount, Tensor } from '@xlstm/tensor';
 import type { XlstmLargeConfig, XlstmLargeDims } from './config.ts';
 import { Fingerprint } from './fingerprint.ts';
-import { type ParameterTable, planParameters } from './parameters.ts';
+import { countParameters, type ParameterTable, parameterDtype, planParameters } from './parameters.ts';
 
 /** A piece of a tensor: consecutive elements from `elementOffset`, in the dtype that was asked for. */
 export interface WeightPiece {
@@ -93,10 +93,11 @@ export class Weights implements Disposable {
 export function allocateParameters(device: Device, table: ParameterTable, dtype: FloatDtype): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>();
   try {
-    for (const { name, shape, precision } of table.parameters) {
-      const length = shape.reduce((product, size) => product * size, 1);
-      const kept = precision === 'weights' ? dtype : 'fp32';
-      tensors.set(name, new Tensor(device.alloc(kept, length, { owner: 'weights', label: name }), shape));
+    for (const plan of table.parameters) {
+      const { name, shape } = plan;
+      const options = { owner: 'weights', label: name };
+      const buffer = device.alloc(parameterDtype(plan, dtype), elementCount(shape), options);
+      tensors.set(name, new Tensor(buffer, shape));
     }
   } catch (error) {
     for (const { buffer } of tensors.values()) buffer.dispose();
@@ -132,7 +133,7 @@ export async function loadWeights(
   signal?.throwIfAborted();
   const { table, dims } = planParameters(config, (name) => source.shapeOf(name));
   const tensors = allocateParameters(device, table, dtype);
-  const totalElements = table.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const totalElements = countParameters(table);
   let loadedElements = 0;
   let unsynced = 0;
   const fingerprint = new Fingerprint();
@@ -157,7 +158,7 @@ export async function loadWeights(
           unsynced = 0;
         }
       }
-      const expected = shape.reduce((product, size) => product * size, 1);
+      const expected = elementCount(shape);
       if (next !== expected) {
         throw new CheckpointError(`loadWeights: ${name}: expected ${expected} elements, got ${next}`);
       }

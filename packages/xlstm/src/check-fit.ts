@@ -1,6 +1,6 @@
-import { type Device, dtypeBytes, type FloatDtype, OutOfMemoryError } from '@xlstm/device';
+import { type Device, type FloatDtype, OutOfMemoryError } from '@xlstm/device';
 import type { Checkpoint } from '@xlstm/loaders';
-import { parseConfig, planParameters } from '@xlstm/xlstm-large';
+import { parameterBytes, parseConfig, planParameters } from '@xlstm/xlstm-large';
 import { storedDtype } from './checkpoint-summary.ts';
 
 /**
@@ -14,9 +14,9 @@ export function checkFit(device: Device, checkpoint: Checkpoint, dtype: FloatDty
   const config = parseConfig(checkpoint.config, checkpoint.configFormat);
   const { table } = planParameters(config, (name) => checkpoint.tensors.get(name)?.shape);
   const kept = dtype ?? storedDtype(checkpoint);
-  for (const { name, shape, precision } of table.parameters) {
-    const elements = shape.reduce((product, size) => product * size, 1);
-    const bytes = elements * dtypeBytes(precision === 'weights' ? kept : 'fp32');
+  for (const plan of table.parameters) {
+    const { name, shape } = plan;
+    const bytes = parameterBytes(plan, kept);
     if (bytes > device.maxBufferBytes) {
       throw new OutOfMemoryError(
         `fromPretrained: parameter ${name} [${shape}] needs ${bytes} bytes in ${kept}, ${device.name} binds at most ${device.maxBufferBytes}; use a smaller dtype or another device`,

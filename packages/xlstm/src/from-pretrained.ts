@@ -1,6 +1,6 @@
 import { Device, type DeviceChoice, DisposedError, type FloatDtype, OptionError, selectDevice } from '@xlstm/device';
 import type { Checkpoint } from '@xlstm/loaders';
-import { byteTokenizer, loadTokenizer, type Tokenizer } from '@xlstm/tokenizer';
+import type { Tokenizer } from '@xlstm/tokenizer';
 import {
   exportState,
   importState,
@@ -12,6 +12,7 @@ import {
 } from '@xlstm/xlstm-large';
 import { checkFit } from './check-fit.ts';
 import { storedDtype } from './checkpoint-summary.ts';
+import { tokenizerOf } from './checkpoint-tokenizer.ts';
 import type { GenerateOptions } from './generate-options.ts';
 import { GenerateStream } from './generate-stream.ts';
 import { type DownloadOptions, type ModelSource, openSource } from './open-source.ts';
@@ -149,23 +150,6 @@ function listOfIds(prompt: unknown): number[] {
   throw new OptionError(`generate: the prompt must be text or a list of token ids, got ${String(prompt)}`);
 }
 
-async function tokenizerFor(checkpoint: Checkpoint, config: XlstmLargeConfig): Promise<Tokenizer> {
-  const ids = {
-    ...(config.bosTokenId === undefined ? {} : { bosTokenId: config.bosTokenId }),
-    ...(config.padTokenId === undefined ? {} : { padTokenId: config.padTokenId }),
-    ...(config.eosTokenIds.length === 0 ? {} : { eosTokenId: [...config.eosTokenIds] }),
-    vocabSize: config.vocabSize,
-  };
-  const tokenizerJson = await checkpoint.tokenizerJson?.();
-  if (tokenizerJson === undefined) return byteTokenizer(ids);
-  const { tokenizerConfig } = checkpoint;
-  return loadTokenizer({
-    tokenizerJson: tokenizerJson as object,
-    ...(tokenizerConfig ? { tokenizerConfig: tokenizerConfig as object } : {}),
-    ...ids,
-  });
-}
-
 /**
  * Loads a checkpoint and its tokenizer onto a device.
  *
@@ -194,7 +178,8 @@ export async function fromPretrained(source: ModelSource, options: FromPretraine
     const { checkpoint, close } = await openSource(source, { signal, beforeDownload, ...download });
     try {
       const config = parseConfig(checkpoint.config, checkpoint.configFormat);
-      const tokenizer = await tokenizerFor(checkpoint, config);
+      const { tokenizerConfig } = checkpoint;
+      const tokenizer = tokenizerOf({ tokenizerJson: await checkpoint.tokenizerJson?.(), tokenizerConfig }, config);
       const model = await XLSTMLarge.load(selected.device, config, checkpointWeights(checkpoint), {
         dtype: dtype ?? storedDtype(checkpoint),
         signal,

@@ -1,5 +1,5 @@
 import type { FloatDtype } from '@xlstm/device';
-import { byteTokenizer, loadTokenizer, type Tokenizer } from '@xlstm/tokenizer';
+import type { Tokenizer } from '@xlstm/tokenizer';
 import {
   type ConfigFormat,
   defaultDims,
@@ -10,6 +10,7 @@ import {
   type XlstmLargeConfig,
   type XlstmLargeDims,
 } from '@xlstm/xlstm-large';
+import { tokenizerOf } from 'xlstm';
 import { type MemoryNeed, memoryNeeded } from './memory-needed.ts';
 import { type ModelContents, type ModelFile, readModel } from './read-model.ts';
 
@@ -55,17 +56,6 @@ function attempt<T>(problems: string[], find: () => T): T | undefined {
     problems.push(error instanceof Error ? error.message : String(error));
     return undefined;
   }
-}
-
-function tokenizerOf(contents: ModelContents, config: XlstmLargeConfig): Tokenizer {
-  const ids = {
-    bosTokenId: config.bosTokenId,
-    padTokenId: config.padTokenId,
-    ...(config.eosTokenIds.length === 0 ? {} : { eosTokenId: config.eosTokenIds }),
-    vocabSize: config.vocabSize,
-  };
-  const { tokenizerJson, tokenizerConfig } = contents;
-  return tokenizerJson ? loadTokenizer({ tokenizerJson, tokenizerConfig, ...ids }) : byteTokenizer(ids);
 }
 
 interface Plan {
