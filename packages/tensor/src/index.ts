@@ -2,6 +2,12 @@ export type { GradientTarget } from './gradient.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { type HeadLayerNormOptions, headLayerNorm, headLayerNormKernel } from './kernels/head-layer-norm/index.ts';
+export {
+  type HeadLayerNormBackwardInputs,
+  type HeadLayerNormBackwardTargets,
+  headLayerNormBackward,
+  headLayerNormBackwardKernel,
+} from './kernels/head-layer-norm-backward/index.ts';
 export { matmulKernel } from './kernels/matmul/index.ts';
 export { MATVEC_MAX_ROWS, matvecKernel } from './kernels/matvec/index.ts';
 export { normWeightBackwardKernel } from './kernels/norm-weight-backward/index.ts';

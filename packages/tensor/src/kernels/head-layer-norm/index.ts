@@ -1,6 +1,7 @@
-import { defineKernel, type Kernel, OptionError, ShapeError } from '@xlstm/device';
+import { defineKernel, type Kernel } from '@xlstm/device';
 import type { Scope } from '../../scope.ts';
 import { requireContiguous, requireShape, type Tensor } from '../../tensor.ts';
+import { requireHeads } from './heads.ts';
 import { headLayerNormReference } from './reference.ts';
 import { bindings, params } from './signature.ts';
 import { headLayerNormWebGpu } from './webgpu.ts';
@@ -17,8 +18,10 @@ export const headLayerNormKernel: Kernel<typeof bindings, typeof params> = defin
 export interface HeadLayerNormOptions {
   /** NH; divides the last dimension. */
   heads: number;
-  /** Added to the variance, 1e-6 in xLSTM Large. */
+  /** Added to the variance: 1e-6 in xLSTM Large (the default), 1e-5 in the blocks of the first paper's code. */
   eps?: number;
+  /** Added to each weight: 1 where checkpoints store the weight less one; 0 by default. */
+  weightOffset?: number | undefined;
   /** `[NH*DH]` fp32 */
   bias?: Tensor | undefined;
   /** `[..., NH*DH]` fp32, may be columns of a wider tensor; its sigmoid multiplies the result. */
@@ -27,7 +30,7 @@ export interface HeadLayerNormOptions {
 
 /**
  * LayerNorm over each head's DH elements, optionally times an output gate:
- * `y = (x − mean) / sqrt(var + eps) · weight (+ bias) (· sigmoid(gate))`.
+ * `y = (x − mean) / sqrt(var + eps) · (weightOffset + weight) (+ bias) (· sigmoid(gate))`. One head is plain LayerNorm.
  *
  * @param x `[..., NH*DH]` fp32, contiguous
  * @param weight `[NH*DH]` fp32
@@ -40,15 +43,8 @@ export interface HeadLayerNormOptions {
  * ```
  */
 export function headLayerNorm(scope: Scope, x: Tensor, weight: Tensor, options: HeadLayerNormOptions): Tensor {
-  const { heads, eps = 1e-6, bias, gate } = options;
-  if (!Number.isInteger(heads) || heads < 1) {
-    throw new OptionError(`headLayerNorm: heads must be a positive integer, got ${heads}; pass the model's head count`);
-  }
-  if (x.cols % heads !== 0) {
-    throw new ShapeError(
-      `headLayerNorm: heads must divide the last dimension, got ${heads} heads and [${x.shape}]; pass x [..., NH*DH]`,
-    );
-  }
+  const { heads, eps = 1e-6, weightOffset = 0, bias, gate } = options;
+  requireHeads('headLayerNorm', x, heads);
   requireContiguous('headLayerNorm', 'x', x);
   requireContiguous('headLayerNorm', 'weight', weight, [x.cols]);
   if (bias) requireContiguous('headLayerNorm', 'bias', bias, [x.cols]);
@@ -61,6 +57,7 @@ export function headLayerNorm(scope: Scope, x: Tensor, weight: Tensor, options: 
       NH: heads,
       DH: x.cols / heads,
       eps,
+      weightOffset,
       gateOffset: gate?.offset ?? 0,
       gateStride: gate?.rowStride ?? 0,
     },

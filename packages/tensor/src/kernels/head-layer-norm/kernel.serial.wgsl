@@ -1,7 +1,7 @@
-// y = (x - mean) * rsqrt(var + eps) * weight (+ bias) (* sigmoid(gate)), an invocation a head of a row, without barriers:
-// for software adapters.
+// y = (x - mean) * rsqrt(var + eps) * (weightOffset + weight) (+ bias) (* sigmoid(gate)), an invocation a head of a row,
+// without barriers: for software adapters.
 
-struct Params { rows: u32, NH: u32, DH: u32, eps: f32, gateOffset: u32, gateStride: u32 }
+struct Params { rows: u32, NH: u32, DH: u32, eps: f32, weightOffset: f32, gateOffset: u32, gateStride: u32 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;       // [rows, NH * DH]
 @group(0) @binding(1) var<storage, read> weight: array<f32>;  // [NH * DH]
@@ -52,7 +52,7 @@ fn head_layer_norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
 
   let gateStart = params.gateOffset + row * params.gateStride + column;
   for (var d = 0u; d < params.DH; d++) {
-    var value = (x[start + d] - mean) * scale * weight[column + d];
+    var value = (x[start + d] - mean) * scale * (params.weightOffset + weight[column + d]);
     if (HAS_BIAS != 0u) { value += bias[column + d]; }
     if (HAS_GATE != 0u) { value *= sigmoid(gate[gateStart + d]); }
     y[start + d] = value;

@@ -1,17 +1,10 @@
 import type { ReferenceBuffers } from '@xlstm/device';
-import type { bindings } from './signature.ts';
+import type { bindings, params } from './signature.ts';
 
-/** y = (x - mean) * rsqrt(var + eps) * weight (+ bias) (* sigmoid(gate)), over each head's DH elements, in float64. */
+/** y = (x - mean) * rsqrt(var + eps) * (weightOffset + weight) (+ bias) (* sigmoid(gate)), over each head, in float64. */
 export function headLayerNormReference(
   { x, weight, bias, gate, y }: ReferenceBuffers<typeof bindings>,
-  {
-    rows,
-    NH,
-    DH,
-    eps,
-    gateOffset,
-    gateStride,
-  }: { rows: number; NH: number; DH: number; eps: number; gateOffset: number; gateStride: number },
+  { rows, NH, DH, eps, weightOffset, gateOffset, gateStride }: Readonly<Record<keyof typeof params, number>>,
 ): void {
   for (let row = 0; row < rows; row++) {
     for (let head = 0; head < NH; head++) {
@@ -25,7 +18,7 @@ export function headLayerNormReference(
       const scale = 1 / Math.sqrt(squares / DH + eps);
       const gateStart = gateOffset + row * gateStride + column;
       for (let d = 0; d < DH; d++) {
-        let value = (x[start + d]! - mean) * scale * weight[column + d]!;
+        let value = (x[start + d]! - mean) * scale * (weightOffset + weight[column + d]!);
         if (bias) value += bias[column + d]!;
         if (gate) value *= 1 / (1 + Math.exp(-gate[gateStart + d]!));
         y[start + d] = value;

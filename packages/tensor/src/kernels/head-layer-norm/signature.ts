@@ -12,6 +12,7 @@ export const params = {
   NH: 'u32',
   DH: 'u32',
   eps: 'f32',
+  weightOffset: 'f32',
   gateOffset: 'u32',
   gateStride: 'u32',
 } as const;

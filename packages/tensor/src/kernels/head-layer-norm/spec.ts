@@ -7,15 +7,23 @@ interface Options {
   /** Gate rows are this much longer than NH*DH, and start this far into the buffer. */
   gate?: { offset: number; extra: number; values?: readonly number[] };
   mean?: number;
+  weightOffset?: number;
 }
 
-const shape = (name: string, rows: number, NH: number, DH: number, { bias, gate, mean = 0.5 }: Options = {}) => ({
+const shape = (
+  name: string,
+  rows: number,
+  NH: number,
+  DH: number,
+  { bias, gate, mean = 0.5, weightOffset = 0 }: Options = {},
+) => ({
   name: `${name}: ${rows} x ${NH} x ${DH}${bias ? ' with bias' : ''}${gate ? ' with gate' : ''}`,
   params: {
     rows,
     NH,
     DH,
     eps: 1e-6,
+    weightOffset,
     gateOffset: gate?.offset ?? 0,
     gateStride: gate ? NH * DH + gate.extra : 0,
   },
@@ -27,7 +35,7 @@ const shape = (name: string, rows: number, NH: number, DH: number, { bias, gate,
       });
     return {
       x: random.tensor(rows * NH * DH, 'fp32', 3, mean),
-      weight: random.tensor(NH * DH, 'fp32', 0.2, 1),
+      weight: random.tensor(NH * DH, 'fp32', 0.2, 1 - weightOffset),
       bias: bias ? random.tensor(NH * DH) : undefined,
       gate: gates && { dtype: 'fp32' as const, data: gates },
       y: { dtype: 'fp32' as const, length: rows * NH * DH },
@@ -47,6 +55,7 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
     }),
     shape('wider than a workgroup', 2, 2, 515, { gate: { offset: 1, extra: 3 } }),
     shape('mean far above the deviation', 3, 2, 128, { mean: 30 }),
+    shape('weight stored less one', 3, 1, 65, { weightOffset: 1 }),
     shape('one element a head gives the bias', 2, 4, 1, { bias: true }),
   ],
   tolerances: { y: FLOAT32 },
