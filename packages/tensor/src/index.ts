@@ -1,6 +1,23 @@
 export type { GradientTarget } from './gradient.ts';
+export type { ActivationName } from './kernels/activation/functions.ts';
+export { activationKernel, gelu, silu } from './kernels/activation/index.ts';
+export {
+  type ActivationBackwardInputs,
+  type ActivationBackwardTargets,
+  activationBackwardKernel,
+  geluBackward,
+  siluBackward,
+} from './kernels/activation-backward/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
+export { gatedActivation, gatedActivationKernel, swiglu } from './kernels/gated-activation/index.ts';
+export {
+  type GatedActivationBackwardInputs,
+  type GatedActivationBackwardTargets,
+  gatedActivationBackward,
+  gatedActivationBackwardKernel,
+  swigluBackward,
+} from './kernels/gated-activation-backward/index.ts';
 export { type HeadLayerNormOptions, headLayerNorm, headLayerNormKernel } from './kernels/head-layer-norm/index.ts';
 export {
   type HeadLayerNormBackwardInputs,
@@ -28,7 +45,6 @@ export {
 } from './kernels/sample/options.ts';
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
 export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
-export { swiglu, swigluKernel } from './kernels/swiglu/index.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { Scope } from './scope.ts';
 export { elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';

@@ -7,7 +7,7 @@ import type { Tensor } from './tensor.ts';
  * Buffers to bind for outputs that nobody wants. WebGPU forbids one dummy for several bindings of which one is written,
  * so each gets its own; the kernel's parameter `outputs` says which are wanted, bit by bit in binding order.
  */
-export class SpareOutputs implements Disposable {
+export class SpareOutputs {
   /** The bits of the wanted outputs among those that were asked for so far. */
   wanted = 0;
   readonly #scope: Scope;
@@ -30,7 +30,8 @@ export class SpareOutputs implements Disposable {
     return spare.buffer;
   }
 
-  [Symbol.dispose](): void {
+  /** Hands the spare buffers back, once the launch is queued. */
+  release(): void {
     this.#scope.release(...this.#spares.splice(0));
   }
 }

@@ -84,7 +84,7 @@ export function headLayerNormBackward(
   if (dgate && !gate) throw new OptionError(`${name}: dgate was asked for without a gate; pass the forward's gate`);
   const stats = dweight || dbias ? scope.tensor([x.rows * heads, 2], 'fp32', 'norm_stats') : undefined;
   if (!dx && !dgate && !stats) return;
-  using spare = new SpareOutputs(scope);
+  const spare = new SpareOutputs(scope);
   scope.device.launch(headLayerNormBackwardKernel, {
     buffers: {
       x: x.buffer,
@@ -111,6 +111,7 @@ export function headLayerNormBackward(
       outputs: spare.wanted,
     },
   });
+  spare.release();
   if (!stats) return;
   normWeightBackward(scope, { x, gate, dy, stats, heads }, { dweight, dbias });
   scope.release(stats);

@@ -1,4 +1,4 @@
-/** Rows of `gate` and `up` are D elements at a stride from an offset; `y [rows, D]` is contiguous. */
+/** Rows of `gate` and `up` are D elements at a stride from an offset; `y [rows, D]` is contiguous. `activation`: 0 silu, 1 gelu. */
 export const bindings = {
   gate: { access: 'read', dtypes: ['fp32'] },
   up: { access: 'read', dtypes: ['fp32'] },
@@ -12,4 +12,5 @@ export const params = {
   gateStride: 'u32',
   upOffset: 'u32',
   upStride: 'u32',
+  activation: 'u32',
 } as const;
