@@ -1,5 +1,7 @@
+export type { GradientTarget } from './gradient.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
+export { fill, fillKernel } from './kernels/fill/index.ts';
 export { type HeadLayerNormOptions, headLayerNorm, headLayerNormKernel } from './kernels/head-layer-norm/index.ts';
 export { matmulKernel } from './kernels/matmul/index.ts';
 export { MATVEC_MAX_ROWS, matvecKernel } from './kernels/matvec/index.ts';
@@ -15,5 +17,7 @@ export {
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
 export { swiglu, swigluKernel } from './kernels/swiglu/index.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
-export { Scope } from './scope.ts';
-export { elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';
+export { type Parameter, type ParameterShape, Parameters } from './parameters.ts';
+export { type DifferentiableOperation, type OperationGradients, Scope } from './scope.ts';
+export { type Differentiable, Tape, type TapeOptions } from './tape/tape.ts';
+export { type Differentiator, elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';
