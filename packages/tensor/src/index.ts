@@ -5,9 +5,16 @@ export { fill, fillKernel } from './kernels/fill/index.ts';
 export { type HeadLayerNormOptions, headLayerNorm, headLayerNormKernel } from './kernels/head-layer-norm/index.ts';
 export { matmulKernel } from './kernels/matmul/index.ts';
 export { MATVEC_MAX_ROWS, matvecKernel } from './kernels/matvec/index.ts';
+export { normWeightBackwardKernel } from './kernels/norm-weight-backward/index.ts';
 export { randomFill, randomFillKernel } from './kernels/random-fill/index.ts';
 export { addInPlace, residual, residualKernel } from './kernels/residual/index.ts';
 export { rmsNorm, rmsNormKernel } from './kernels/rms-norm/index.ts';
+export {
+  type RmsNormBackwardInputs,
+  type RmsNormBackwardTargets,
+  rmsNormBackward,
+  rmsNormBackwardKernel,
+} from './kernels/rms-norm-backward/index.ts';
 export { type SampleTensors, sampleKernel, sampleToken } from './kernels/sample/index.ts';
 export {
   type CheckedSamplingOptions,
@@ -15,6 +22,7 @@ export {
   type SamplingOptions,
 } from './kernels/sample/options.ts';
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
+export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
 export { swiglu, swigluKernel } from './kernels/swiglu/index.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { type Parameter, type ParameterShape, Parameters } from './parameters.ts';
