@@ -1,7 +1,10 @@
+export type { GradientTarget } from './gradient.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
+export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { type HeadLayerNormOptions, headLayerNorm, headLayerNormKernel } from './kernels/head-layer-norm/index.ts';
 export { matmulKernel } from './kernels/matmul/index.ts';
+export { matmulBackwardKernel } from './kernels/matmul-backward/index.ts';
 export { MATVEC_MAX_ROWS, matvecKernel } from './kernels/matvec/index.ts';
 export { randomFill, randomFillKernel } from './kernels/random-fill/index.ts';
 export { addInPlace, residual, residualKernel } from './kernels/residual/index.ts';
@@ -15,5 +18,6 @@ export {
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
 export { swiglu, swigluKernel } from './kernels/swiglu/index.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
+export { type LinearBackwardInputs, type LinearBackwardTargets, linearBackward } from './ops/linear-backward.ts';
 export { Scope } from './scope.ts';
 export { elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';
