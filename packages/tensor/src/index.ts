@@ -1,9 +1,11 @@
 export type { GradientTarget } from './gradient.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
+export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { fill, fillKernel } from './kernels/fill/index.ts';
 export { type HeadLayerNormOptions, headLayerNorm, headLayerNormKernel } from './kernels/head-layer-norm/index.ts';
 export { matmulKernel } from './kernels/matmul/index.ts';
+export { matmulBackwardKernel } from './kernels/matmul-backward/index.ts';
 export { MATVEC_MAX_ROWS, matvecKernel } from './kernels/matvec/index.ts';
 export { normWeightBackwardKernel } from './kernels/norm-weight-backward/index.ts';
 export { randomFill, randomFillKernel } from './kernels/random-fill/index.ts';
@@ -25,6 +27,7 @@ export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index
 export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
 export { swiglu, swigluKernel } from './kernels/swiglu/index.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
+export { type LinearBackwardInputs, type LinearBackwardTargets, linearBackward } from './ops/linear-backward.ts';
 export { type Parameter, type ParameterShape, Parameters } from './parameters.ts';
 export { type DifferentiableOperation, type OperationGradients, Scope } from './scope.ts';
 export { type Differentiable, Tape, type TapeOptions } from './tape/tape.ts';
