@@ -41,6 +41,11 @@ export class TokenizerError extends XlstmError {
   override name = 'TokenizerError';
 }
 
+/** A gradient that cannot be made: an operation without one, a second `backward()`, a tensor that is on no tape. */
+export class GradientError extends XlstmError {
+  override name = 'GradientError';
+}
+
 /** A device that is not there, lacks a feature or limit, or refused an operation. */
 export class DeviceError extends XlstmError {
   override name = 'DeviceError';

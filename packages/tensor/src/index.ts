@@ -9,7 +9,9 @@ export {
   siluBackward,
 } from './kernels/activation-backward/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
+export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
+export { fill, fillKernel } from './kernels/fill/index.ts';
 export { gatedActivation, gatedActivationKernel, swiglu } from './kernels/gated-activation/index.ts';
 export {
   type GatedActivationBackwardInputs,
@@ -26,6 +28,7 @@ export {
   headLayerNormBackwardKernel,
 } from './kernels/head-layer-norm-backward/index.ts';
 export { matmulKernel } from './kernels/matmul/index.ts';
+export { matmulBackwardKernel } from './kernels/matmul-backward/index.ts';
 export { MATVEC_MAX_ROWS, matvecKernel } from './kernels/matvec/index.ts';
 export { normWeightBackwardKernel } from './kernels/norm-weight-backward/index.ts';
 export { randomFill, randomFillKernel } from './kernels/random-fill/index.ts';
@@ -46,5 +49,8 @@ export {
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
 export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
-export { Scope } from './scope.ts';
-export { elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';
+export { type LinearBackwardInputs, type LinearBackwardTargets, linearBackward } from './ops/linear-backward.ts';
+export { type Parameter, type ParameterShape, Parameters } from './parameters.ts';
+export { type DifferentiableOperation, type OperationGradients, Scope } from './scope.ts';
+export { type Differentiable, Tape, type TapeOptions } from './tape/tape.ts';
+export { type Differentiator, elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';

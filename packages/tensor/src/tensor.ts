@@ -1,8 +1,13 @@
-import { type DeviceBuffer, type Dtype, dtypeBytes, ShapeError } from '@xlstm/device';
+import { type DeviceBuffer, type Dtype, dtypeBytes, GradientError, ShapeError } from '@xlstm/device';
 
 /** The number of elements of a shape. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
+}
+
+/** What `tensor.backward()` calls: the tape that a tensor was computed on. */
+export interface Differentiator {
+  backward(output: Tensor, gradient?: Tensor): void;
 }
 
 /**
@@ -17,6 +22,8 @@ export class Tensor {
   readonly offset: number;
   /** Elements from one row to the next; the last dimension when contiguous. */
   readonly rowStride: number;
+  /** Set by a tape on what it makes. */
+  tape: Differentiator | undefined;
 
   constructor(buffer: DeviceBuffer, shape: readonly number[], offset = 0, rowStride: number = shape.at(-1) ?? 1) {
     this.buffer = buffer;
@@ -54,12 +61,34 @@ export class Tensor {
     return this.offset === 0 && (this.rowStride === this.cols || this.rows <= 1);
   }
 
+  /**
+   * Queues the gradients of this tensor with respect to everything watched on the tape that it was computed on.
+   *
+   * @param gradient what to start from, of this shape; 1 by default, which only a tensor of one element may leave out
+   * @throws GradientError when the tensor was not computed on a tape, or `backward()` was called before.
+   * @example
+   * ```ts
+   * const loss = model.loss(tape, tokens, targets)
+   * loss.backward()
+   * ```
+   */
+  backward(gradient?: Tensor): void {
+    if (!this.tape) {
+      throw new GradientError(
+        `backward: "${this.buffer.label}" [${this.shape}] was not computed on a tape; pass a Tape where the operations take a scope`,
+      );
+    }
+    this.tape.backward(this, gradient);
+  }
+
   /** A view of `length` columns of the last dimension from `start`; shape `[..., length]`. */
   columns(start: number, length: number): Tensor {
     if (start < 0 || length < 0 || start + length > this.cols) {
       throw new ShapeError(`columns: ${start}…${start + length} are outside the last dimension of [${this.shape}]`);
     }
-    return new Tensor(this.buffer, [...this.shape.slice(0, -1), length], this.offset + start, this.rowStride);
+    return this.#view(
+      new Tensor(this.buffer, [...this.shape.slice(0, -1), length], this.offset + start, this.rowStride),
+    );
   }
 
   /** The same elements under another shape; the tensor must be contiguous. */
@@ -69,7 +98,12 @@ export class Tensor {
         `reshape: [${this.shape}] (${this.contiguous ? 'contiguous' : 'a view'}) cannot become [${shape}]; the counts must agree and the tensor be contiguous`,
       );
     }
-    return new Tensor(this.buffer, shape);
+    return this.#view(new Tensor(this.buffer, shape));
+  }
+
+  #view(view: Tensor): Tensor {
+    view.tape = this.tape;
+    return view;
   }
 }
 

@@ -3,12 +3,16 @@ import { matmulKernel } from '../kernels/matmul/index.ts';
 import { MATVEC_MAX_ROWS, matvecKernel } from '../kernels/matvec/index.ts';
 import type { Scope } from '../scope.ts';
 import { requireContiguous, type Tensor } from '../tensor.ts';
+import { linearBackward } from './linear-backward.ts';
 
 /** Options of `linear`. */
 export interface LinearOptions {
   /** `[N]` fp32. */
   bias?: Tensor;
-  /** `[..., N]` fp32, contiguous: the result is added into it in place, and it is returned. */
+  /**
+   * `[..., N]` fp32, contiguous: the result is this plus the product, written over it and returned. A tape that still needs
+   * it returns a new tensor and releases this one: go on with what is returned.
+   */
   addTo?: Tensor;
 }
 
@@ -27,13 +31,13 @@ function requireFp32(name: string, tensor: Tensor): void {
  * @param weight `[N, K]` fp32, fp16 or bf16, contiguous
  * @param options.bias `[N]` fp32
  * @param options.addTo `[..., N]` fp32, contiguous, a buffer of its own: a residual connection without its own dispatch
- * @returns `[..., N]` fp32; `addTo` itself where it is given
+ * @returns `[..., N]` fp32; with `addTo`, go on with this instead of it
  * @throws ShapeError when shapes differ or a tensor is not contiguous, DtypeError for another dtype, OptionError when
  * `addTo` shares its buffer with an input.
  * @example
  * ```ts
  * const y = linear(scope, x, projection, { bias })
- * linear(scope, hidden, down, { addTo: residual })
+ * x = linear(scope, hidden, down, { addTo: x })
  * ```
  */
 export function linear(scope: Scope, x: Tensor, weight: Tensor, options: LinearOptions = {}): Tensor {
@@ -70,11 +74,27 @@ export function linear(scope: Scope, x: Tensor, weight: Tensor, options: LinearO
       }
     }
   }
-  const y = addTo ?? scope.tensor(shape, 'fp32', 'linear');
+  const y = addTo ? scope.overwritable(addTo) : scope.tensor(shape, 'fp32', 'linear');
   if (x.rows === 0 || N === 0) return y;
   scope.device.launch(x.rows <= MATVEC_MAX_ROWS ? matvecKernel : matmulKernel, {
     buffers: { x: x.buffer, weight: weight.buffer, bias: bias?.buffer, y: y.buffer },
     params: { M: x.rows, N, K, accumulate: addTo ? 1 : 0 },
+  });
+  scope.record({
+    name: 'linear',
+    inputs: [x, weight, bias, addTo],
+    outputs: [y],
+    saved: [x, weight],
+    backward: (gradients) => {
+      const dy = gradients.of(y)!;
+      const targets = {
+        dx: gradients.target(x),
+        dweight: gradients.target(weight),
+        dbias: gradients.target(bias),
+      };
+      linearBackward(gradients.scope, { x, weight, dy }, targets);
+      gradients.passOn(y, addTo);
+    },
   });
   return y;
 }

@@ -1,6 +1,7 @@
 import { defineKernel, type Kernel } from '@xlstm/device';
 import type { Scope } from '../../scope.ts';
 import type { Tensor } from '../../tensor.ts';
+import { geluBackward, siluBackward } from '../activation-backward/index.ts';
 import { ACTIVATION_CODES, type ActivationName } from './functions.ts';
 import { activationReference } from './reference.ts';
 import { bindings, params } from './signature.ts';
@@ -24,6 +25,16 @@ function activation(scope: Scope, x: Tensor, name: ActivationName): Tensor {
       xOffset: x.offset,
       xStride: x.rowStride,
       activation: ACTIVATION_CODES[name],
+    },
+  });
+  scope.record({
+    name,
+    inputs: [x],
+    outputs: [y],
+    saved: [x],
+    backward: (gradients) => {
+      const backward = name === 'silu' ? siluBackward : geluBackward;
+      backward(gradients.scope, { x, dy: gradients.of(y)! }, { dx: gradients.target(x) });
     },
   });
   return y;

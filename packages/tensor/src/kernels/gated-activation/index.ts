@@ -2,6 +2,7 @@ import { defineKernel, type Kernel } from '@xlstm/device';
 import type { Scope } from '../../scope.ts';
 import { requireShape, type Tensor } from '../../tensor.ts';
 import { type ActivationName, activationCode } from '../activation/functions.ts';
+import { gatedActivationBackward } from '../gated-activation-backward/index.ts';
 import { gatedActivationReference } from './reference.ts';
 import { bindings, params } from './signature.ts';
 import { gatedActivationWebGpu } from './webgpu.ts';
@@ -62,6 +63,16 @@ function launch(operation: string, scope: Scope, gate: Tensor, up: Tensor, activ
       upOffset: up.offset,
       upStride: up.rowStride,
       activation: code,
+    },
+  });
+  scope.record({
+    name: operation,
+    inputs: [gate, up],
+    outputs: [y],
+    saved: [gate, up],
+    backward: (gradients) => {
+      const [dgate, dup] = gradients.targets(gate, up);
+      gatedActivationBackward(gradients.scope, { gate, up, dy: gradients.of(y)! }, { dgate, dup }, activation);
     },
   });
   return y;

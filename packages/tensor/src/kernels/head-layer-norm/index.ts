@@ -1,6 +1,7 @@
 import { defineKernel, type Kernel } from '@xlstm/device';
 import type { Scope } from '../../scope.ts';
 import { requireContiguous, requireShape, type Tensor } from '../../tensor.ts';
+import { headLayerNormBackward } from '../head-layer-norm-backward/index.ts';
 import { requireHeads } from './heads.ts';
 import { headLayerNormReference } from './reference.ts';
 import { bindings, params } from './signature.ts';
@@ -60,6 +61,22 @@ export function headLayerNorm(scope: Scope, x: Tensor, weight: Tensor, options: 
       weightOffset,
       gateOffset: gate?.offset ?? 0,
       gateStride: gate?.rowStride ?? 0,
+    },
+  });
+  scope.record({
+    name: 'headLayerNorm',
+    inputs: [x, weight, bias, gate],
+    outputs: [y],
+    saved: [x, weight, bias, gate],
+    backward: (gradients) => {
+      const targets = {
+        dx: gradients.target(x),
+        dweight: gradients.target(weight),
+        dbias: gradients.target(bias),
+        dgate: gradients.target(gate),
+      };
+      const inputs = { x, weight, bias, gate, dy: gradients.of(y)!, heads, eps, weightOffset };
+      headLayerNormBackward(gradients.scope, inputs, targets);
     },
   });
   return y;

@@ -33,6 +33,16 @@ export function residual(scope: Scope, x: Tensor, y: Tensor): Tensor {
     buffers: { x: x.buffer, y: y.buffer, result: result.buffer },
     params: { count: elementCount(x.shape) },
   });
+  scope.record({
+    name: 'residual',
+    inputs: [x, y],
+    outputs: [result],
+    saved: [],
+    backward: (gradients) => {
+      gradients.share(result, y);
+      gradients.passOn(result, x);
+    },
+  });
   return result;
 }
 
@@ -42,7 +52,8 @@ export function residual(scope: Scope, x: Tensor, y: Tensor): Tensor {
  * @param target `[...]` fp32, contiguous
  * @param y the same shape, fp32, contiguous, in another buffer
  * @returns target
- * @throws ShapeError when the shapes differ or either is a view; OptionError when both are one buffer.
+ * @throws ShapeError when the shapes differ or either is a view; OptionError when both are one buffer; GradientError on a
+ * tape that differentiates either: use `residual` there.
  * @example
  * ```ts
  * addInPlace(scope, x, y)
@@ -54,6 +65,7 @@ export function addInPlace(scope: Scope, target: Tensor, y: Tensor): Tensor {
   if (target.buffer === y.buffer) {
     throw new OptionError(`addInPlace: y is the buffer of target ("${y.buffer.label}"); use residual(scope, x, x)`);
   }
+  scope.refuseGradient('addInPlace', target, y);
   scope.device.launch(residualKernel, {
     buffers: { x: undefined, y: y.buffer, result: target.buffer },
     params: { count: elementCount(target.shape) },

@@ -1,6 +1,7 @@
 import { defineKernel, type Kernel } from '@xlstm/device';
 import type { Scope } from '../../scope.ts';
 import { requireContiguous, type Tensor } from '../../tensor.ts';
+import { rmsNormBackward } from '../rms-norm-backward/index.ts';
 import { rmsNormReference } from './reference.ts';
 import { bindings, params } from './signature.ts';
 import { rmsNormWebGpu } from './webgpu.ts';
@@ -36,10 +37,26 @@ export function rmsNorm(
   requireContiguous('rmsNorm', 'x', x);
   requireContiguous('rmsNorm', 'weight', weight, [x.cols]);
   if (options.bias) requireContiguous('rmsNorm', 'bias', options.bias, [x.cols]);
+  const { bias, eps = 1e-6 } = options;
   const y = scope.tensor(x.shape, 'fp32', 'rms_norm');
   scope.device.launch(rmsNormKernel, {
-    buffers: { x: x.buffer, weight: weight.buffer, bias: options.bias?.buffer, y: y.buffer },
-    params: { rows: x.rows, D: x.cols, eps: options.eps ?? 1e-6 },
+    buffers: { x: x.buffer, weight: weight.buffer, bias: bias?.buffer, y: y.buffer },
+    params: { rows: x.rows, D: x.cols, eps },
+  });
+  scope.record({
+    name: 'rmsNorm',
+    inputs: [x, weight, bias],
+    outputs: [y],
+    saved: [x, weight],
+    backward: (gradients) => {
+      const dy = gradients.of(y)!;
+      const targets = {
+        dx: gradients.target(x),
+        dweight: gradients.target(weight),
+        dbias: gradients.target(bias),
+      };
+      rmsNormBackward(gradients.scope, { x, weight, dy, eps }, targets);
+    },
   });
   return y;
 }
