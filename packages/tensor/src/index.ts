@@ -1,7 +1,9 @@
 export type { GradientTarget } from './gradient.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
+export { crossEntropyKernel } from './kernels/cross-entropy/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
+export { embeddingBackward, embeddingBackwardKernel } from './kernels/embedding-backward/index.ts';
 export { type HeadLayerNormOptions, headLayerNorm, headLayerNormKernel } from './kernels/head-layer-norm/index.ts';
 export { matmulKernel } from './kernels/matmul/index.ts';
 export { matmulBackwardKernel } from './kernels/matmul-backward/index.ts';
@@ -17,7 +19,16 @@ export {
 } from './kernels/sample/options.ts';
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
 export { swiglu, swigluKernel } from './kernels/swiglu/index.ts';
+export { targetMeanKernel } from './kernels/target-mean/index.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { type LinearBackwardInputs, type LinearBackwardTargets, linearBackward } from './ops/linear-backward.ts';
+export {
+  type CrossEntropyInputs,
+  type CrossEntropyOptions,
+  type CrossEntropyResult,
+  type CrossEntropyTargets,
+  checkTargets,
+  linearCrossEntropy,
+} from './ops/linear-cross-entropy.ts';
 export { Scope } from './scope.ts';
 export { elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';
