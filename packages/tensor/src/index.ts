@@ -10,7 +10,9 @@ export {
 } from './kernels/activation-backward/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
+export { crossEntropyKernel } from './kernels/cross-entropy/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
+export { embeddingBackward, embeddingBackwardKernel } from './kernels/embedding-backward/index.ts';
 export { fill, fillKernel } from './kernels/fill/index.ts';
 export { gatedActivation, gatedActivationKernel, swiglu } from './kernels/gated-activation/index.ts';
 export {
@@ -48,8 +50,17 @@ export {
 } from './kernels/sample/options.ts';
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
 export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
+export { targetMeanKernel } from './kernels/target-mean/index.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { type LinearBackwardInputs, type LinearBackwardTargets, linearBackward } from './ops/linear-backward.ts';
+export {
+  type CrossEntropyInputs,
+  type CrossEntropyOptions,
+  type CrossEntropyResult,
+  type CrossEntropyTargets,
+  checkTargets,
+  linearCrossEntropy,
+} from './ops/linear-cross-entropy.ts';
 export { type Parameter, type ParameterShape, Parameters } from './parameters.ts';
 export { type DifferentiableOperation, type OperationGradients, Scope } from './scope.ts';
 export { type Differentiable, Tape, type TapeOptions } from './tape/tape.ts';
