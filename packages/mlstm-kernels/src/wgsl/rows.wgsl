@@ -1,0 +1,14 @@
+// What the backward kernels know of each step: planes [B, NH, S] that `mlstm_backward_rows` writes, then the factor
+// [B, NH, NC] by which a chunk decays the state that it is entered with.
+
+const LOG_FORGET = 0u;
+const LOG_INPUT = 1u;
+const STABILIZER = 2u;      // m_j
+const INVERSE = 3u;         // 1 / N_j
+const DENOMINATOR = 4u;     // the gradient of the denominator, -w_j (dh_j^T h_j) / N_j
+const CARRIED = 5u;         // exp(b_j + m - m_j): how the entering state reaches step j
+const WEIGHT = 6u;          // exp(a_t - m'): how step t reaches the leaving state
+const DECAY = 7u;           // exp(g + m - m')
+
+// exp of what is at most 0 but for rounding; NaN stays NaN.
+fn exp_down(x: f32) -> f32 { return exp(select(x, 0.0, x > 0.0)); }
