@@ -8,6 +8,7 @@ export {
   geluBackward,
   siluBackward,
 } from './kernels/activation-backward/index.ts';
+export { addScaled, addScaledKernel } from './kernels/add-scaled/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
 export { crossEntropyKernel } from './kernels/cross-entropy/index.ts';
@@ -51,6 +52,7 @@ export {
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
 export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
 export { targetMeanKernel } from './kernels/target-mean/index.ts';
+export { type CrossEntropyLossInputs, crossEntropy } from './ops/cross-entropy.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { type LinearBackwardInputs, type LinearBackwardTargets, linearBackward } from './ops/linear-backward.ts';
 export {

@@ -86,8 +86,7 @@ export class Tape extends Scope {
     return new Tensor(gradient, tensor.shape, tensor.offset, tensor.rowStride);
   }
 
-  /** Whether `backward()` would make a gradient for this tensor. */
-  isDifferentiated(tensor: Tensor): boolean {
+  override isDifferentiated(tensor: Tensor): boolean {
     return this.#values.has(tensor.buffer);
   }
 
