@@ -13,6 +13,12 @@ export { mlstmChunkwiseStatesKernel } from './kernels/mlstm-chunkwise-states/ind
 export { mlstmParallelKernel } from './kernels/mlstm-parallel/index.ts';
 export { mlstmStepKernel } from './kernels/mlstm-step/index.ts';
 export { mlstmStepNormalizerKernel } from './kernels/mlstm-step-normalizer/index.ts';
+// The sLSTM cell.
+export { slstmBackwardKernel } from './kernels/slstm-backward/index.ts';
+export { slstmForwardKernel } from './kernels/slstm-forward/index.ts';
+export { slstmGradientSumKernel } from './kernels/slstm-gradient-sum/index.ts';
+export { slstmPackRecurrentKernel } from './kernels/slstm-pack-recurrent/index.ts';
+export { slstmWeightGradientKernel } from './kernels/slstm-weight-gradient/index.ts';
 export { headMajor, type Layout, type Operand, sequenceMajor } from './layout.ts';
 export type { MlstmChunkwiseOptions } from './ops/chunks.ts';
 export { mlstmChunkwise } from './ops/mlstm-chunkwise.ts';
@@ -28,5 +34,19 @@ export {
   selectMlstmBackward,
   selectMlstmKernel,
 } from './registry.ts';
+export { slstm } from './ops/slstm.ts';
+export { slstmBackward } from './ops/slstm-backward.ts';
+export { type MlstmKernel, mlstmKernelNames, selectMlstmKernel } from './registry.ts';
 export type { MlstmShape } from './shape.ts';
+export type { SlstmBackwardInputs, SlstmGradient, SlstmGradients, SlstmInputs } from './slstm-inputs.ts';
+export { type SlstmInputLayout, type SlstmInputOperand, slstmInputLayout } from './slstm-layout.ts';
+export type { SlstmBackwardOptions, SlstmOptions } from './slstm-options.ts';
+export {
+  type SlstmParameterLayout,
+  type SlstmParameters,
+  slstmCudaParameters,
+  slstmPlainParameters,
+  slstmRecurrentLayout,
+} from './slstm-parameters.ts';
+export { type SlstmShape, slstmSavedLength, slstmStateLength } from './slstm-shape.ts';
 export { mlstmStateLength, readMlstmState, type StateShape } from './state.ts';
