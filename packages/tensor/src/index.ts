@@ -1,5 +1,7 @@
 export type { GradientTarget } from './gradient.ts';
+export { adamwKernel } from './kernels/adamw/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
+export { clipScaleKernel } from './kernels/clip-scale/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
 export { crossEntropyKernel } from './kernels/cross-entropy/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
@@ -18,6 +20,7 @@ export {
   type SamplingOptions,
 } from './kernels/sample/options.ts';
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
+export { sumOfSquaresKernel } from './kernels/sum-of-squares/index.ts';
 export { swiglu, swigluKernel } from './kernels/swiglu/index.ts';
 export { targetMeanKernel } from './kernels/target-mean/index.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
@@ -30,5 +33,9 @@ export {
   checkTargets,
   linearCrossEntropy,
 } from './ops/linear-cross-entropy.ts';
+export { AdamW, type AdamWState, type StepOptions } from './optim/adamw.ts';
+export type { AdamWOptions, CheckedAdamWOptions } from './optim/adamw-options.ts';
+export { firstNonFinite } from './optim/gradient-norm.ts';
+export type { TrainableParameter } from './parameter.ts';
 export { Scope } from './scope.ts';
 export { elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';
