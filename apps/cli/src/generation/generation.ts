@@ -103,7 +103,11 @@ async function printStream(
       progress.clear();
       if (manner.echoPrompt) await print(prompt ?? '');
     }
-    if (manner.endsBefore?.({ text, tokens: ids.length }, chunk.text)) break;
+    if (manner.endsBefore?.({ text, tokens: ids.length }, chunk.text)) {
+      // The last chunk knows why the model ended by itself; any other is one that we stop before.
+      finishReason = chunk.finishReason ?? 'stop';
+      break;
+    }
     ids.push(...chunk.tokenIds);
     text += chunk.text;
     finishReason = chunk.finishReason ?? finishReason;
