@@ -89,13 +89,13 @@ export class XlstmModel implements AsyncDisposable {
     return this.model.createState();
   }
 
-  /** A state as bytes, to be kept in a file or sent elsewhere. See `exportState` for the format. */
+  /** `state.export()`, for a state of this model. @throws StateError for another model's */
   async exportState(state: XlstmState): Promise<Uint8Array<ArrayBuffer>> {
     this.#assertLive('exportState');
     return exportState(this.model, state);
   }
 
-  /** A state from such bytes; yours to dispose. @throws StateError for another model's, cut or damaged bytes. */
+  /** A state from the bytes of `state.export()`, saved here or elsewhere; yours to dispose. @throws StateError for another model's, cut or damaged bytes. */
   importState(bytes: Uint8Array): XlstmState {
     this.#assertLive('importState');
     return importState(this.model, bytes);

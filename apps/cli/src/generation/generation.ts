@@ -72,7 +72,7 @@ export async function runGeneration(
       timings: { ...timings, loadMs },
     };
     if (flags.json) await context.output.write(`${JSON.stringify(report)}\n`);
-    if (state && flags.stateOut !== undefined) await writeStateFile(flags.stateOut, await model.exportState(state));
+    if (state && flags.stateOut !== undefined) await writeStateFile(flags.stateOut, await state.export());
     if (flags.stats) context.say(statisticsTable(report, memoryUse(model)));
     return report;
   } finally {
