@@ -157,7 +157,8 @@ function listOfIds(prompt: unknown): number[] {
  *   folder in the Hugging Face layout or the reference's own, an address, the files of a folder as a page has them (an
  *   `<input>`'s or dropped ones), or an open checkpoint, which stays yours
  * @throws CheckpointError, ConfigError or TokenizerError for files that cannot be used; DeviceError when a named
- *   device is not there; `signal.reason` on abort. Nothing stays allocated.
+ *   device is not there; OutOfMemoryError, before a byte of weights is read, for a model larger than the device can bind
+ *   or than the machine's memory (which WebGPU does not tell); `signal.reason` on abort. Nothing stays allocated.
  * @example
  * ```ts
  * const model = await fromPretrained('models/stories', { device: 'auto' })
@@ -177,6 +178,7 @@ export async function fromPretrained(source: ModelSource, options: FromPretraine
     const beforeDownload = (headers: Checkpoint) => checkFit(selected.device, headers, dtype);
     const { checkpoint, close } = await openSource(source, { signal, beforeDownload, ...download });
     try {
+      checkFit(selected.device, checkpoint, dtype);
       const config = parseConfig(checkpoint.config, checkpoint.configFormat);
       const { tokenizerConfig } = checkpoint;
       const tokenizer = tokenizerOf({ tokenizerJson: await checkpoint.tokenizerJson?.(), tokenizerConfig }, config);
