@@ -29,7 +29,8 @@ export {
 export { evaluateLoss, forwardLogits, type PrefillOptions, prefill } from './prefill.ts';
 export { randomXlstmLarge } from './random-weights.ts';
 export { type BlockState, stateBytes, XlstmState } from './state.ts';
-export { exportState, importState, readStateHeader, type StateHeader } from './state-bytes.ts';
+export { exportState, importState } from './state-bytes.ts';
+export { readStateHeader, type StateHeader } from './state-format.ts';
 export {
   allocateParameters,
   type LoadProgress,

@@ -14,7 +14,7 @@ import {
 } from '@xlstm/tensor';
 import { mlstmCell } from '@xlstm/xlstm-core/cells';
 import type { XlstmLargeConfig, XlstmLargeDims } from './config.ts';
-import { XlstmState } from './state.ts';
+import { type StateMaker, XlstmState } from './state.ts';
 import { type LoadWeightsOptions, loadWeights, type WeightSource, type Weights } from './weights.ts';
 
 /** What a forward pass may be given for training. */
@@ -43,7 +43,7 @@ export class XLSTMLarge implements Disposable {
   readonly config: XlstmLargeConfig;
   readonly dims: XlstmLargeDims;
   readonly weights: Weights;
-  readonly #states = new Set<XlstmState>();
+  readonly #maker: StateMaker;
   #disposed = false;
 
   constructor(device: Device, weights: Weights) {
@@ -51,6 +51,8 @@ export class XLSTMLarge implements Disposable {
     this.weights = weights;
     this.config = weights.config;
     this.dims = weights.dims;
+    const { config, dims, fingerprint } = weights;
+    this.#maker = { device, config, dims, fingerprint, states: new Set() };
   }
 
   /**
@@ -84,7 +86,7 @@ export class XLSTMLarge implements Disposable {
   /** An empty past for `batch` independent sequences. @throws DisposedError after `dispose()`. */
   createState(batch = 1): XlstmState {
     if (this.#disposed) throw new DisposedError('createState: the model was disposed; load it again');
-    return new XlstmState(this.device, this.config, this.dims, batch, this.#states);
+    return new XlstmState(this.#maker, batch);
   }
 
   /**
@@ -219,7 +221,7 @@ export class XLSTMLarge implements Disposable {
   /** Releases the weights, and every state that the model made or that was cloned from one. */
   dispose(): void {
     this.#disposed = true;
-    for (const state of [...this.#states]) state.dispose();
+    for (const state of [...this.#maker.states]) state.dispose();
     this.weights.dispose();
   }
 

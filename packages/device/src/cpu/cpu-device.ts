@@ -5,6 +5,7 @@ import { DeviceError, DisposedError, OutOfMemoryError } from '../errors.ts';
 import type { Binding, Kernel, ParamType, WeightView } from '../kernel.ts';
 import { checkLaunch, type Launch } from '../launch.ts';
 import type { Program } from '../program.ts';
+import { hostMemoryBytes } from './host-memory.ts';
 
 /** A buffer in host memory. */
 class CpuBuffer extends DeviceBuffer {
@@ -85,6 +86,7 @@ export class CpuDevice extends Device {
   readonly kind = 'cpu';
   readonly info: DeviceInfo;
   readonly maxBufferBytes: number = 2 ** 33;
+  readonly memoryBytes: number | undefined = hostMemoryBytes();
   readonly lost: Promise<Error> = new Promise(() => {});
   #recording: Recording | undefined;
 

@@ -31,6 +31,7 @@ export class WebGpuDevice extends Device {
   readonly kind = 'webgpu';
   readonly info: DeviceInfo;
   readonly maxBufferBytes: number;
+  readonly memoryBytes = undefined;
   readonly lost: Promise<Error>;
   /** The WebGPU object, for callers that mix in their own passes. */
   readonly gpu: GPUDevice;
