@@ -13,7 +13,6 @@ export { mlstmChunkwiseStatesKernel } from './kernels/mlstm-chunkwise-states/ind
 export { mlstmParallelKernel } from './kernels/mlstm-parallel/index.ts';
 export { mlstmStepKernel } from './kernels/mlstm-step/index.ts';
 export { mlstmStepNormalizerKernel } from './kernels/mlstm-step-normalizer/index.ts';
-// The sLSTM cell.
 export { slstmBackwardKernel } from './kernels/slstm-backward/index.ts';
 export { slstmForwardKernel } from './kernels/slstm-forward/index.ts';
 export { slstmGradientSumKernel } from './kernels/slstm-gradient-sum/index.ts';
@@ -27,6 +26,8 @@ export { mlstmParallel } from './ops/mlstm-parallel.ts';
 export { type MlstmParallelBackwardOptions, mlstmParallelBackward } from './ops/mlstm-parallel-backward.ts';
 export { mlstmRecurrent, mlstmStep } from './ops/mlstm-recurrent.ts';
 export { mlstmSequence } from './ops/mlstm-sequence.ts';
+export { slstm } from './ops/slstm.ts';
+export { slstmBackward } from './ops/slstm-backward.ts';
 export {
   type MlstmBackward,
   type MlstmKernel,
@@ -34,9 +35,6 @@ export {
   selectMlstmBackward,
   selectMlstmKernel,
 } from './registry.ts';
-export { slstm } from './ops/slstm.ts';
-export { slstmBackward } from './ops/slstm-backward.ts';
-export { type MlstmKernel, mlstmKernelNames, selectMlstmKernel } from './registry.ts';
 export type { MlstmShape } from './shape.ts';
 export type { SlstmBackwardInputs, SlstmGradient, SlstmGradients, SlstmInputs } from './slstm-inputs.ts';
 export { type SlstmInputLayout, type SlstmInputOperand, slstmInputLayout } from './slstm-layout.ts';

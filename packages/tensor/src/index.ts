@@ -8,8 +8,8 @@ export {
   geluBackward,
   siluBackward,
 } from './kernels/activation-backward/index.ts';
-export { addScaled, addScaledKernel } from './kernels/add-scaled/index.ts';
 export { adamwKernel } from './kernels/adamw/index.ts';
+export { addScaled, addScaledKernel } from './kernels/add-scaled/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
 export { clipScaleKernel } from './kernels/clip-scale/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
@@ -52,9 +52,8 @@ export {
   type SamplingOptions,
 } from './kernels/sample/options.ts';
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
-export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
 export { sumOfSquaresKernel } from './kernels/sum-of-squares/index.ts';
-export { swiglu, swigluKernel } from './kernels/swiglu/index.ts';
+export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
 export { targetMeanKernel } from './kernels/target-mean/index.ts';
 export { type CrossEntropyLossInputs, crossEntropy } from './ops/cross-entropy.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
@@ -67,13 +66,11 @@ export {
   checkTargets,
   linearCrossEntropy,
 } from './ops/linear-cross-entropy.ts';
-export { type Parameter, type ParameterShape, Parameters } from './parameters.ts';
-export { type DifferentiableOperation, type OperationGradients, Scope } from './scope.ts';
-export { type Differentiable, Tape, type TapeOptions } from './tape/tape.ts';
-export { type Differentiator, elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';
 export { AdamW, type AdamWState, type StepOptions } from './optim/adamw.ts';
 export type { AdamWOptions, CheckedAdamWOptions } from './optim/adamw-options.ts';
 export { firstNonFinite } from './optim/gradient-norm.ts';
 export type { TrainableParameter } from './parameter.ts';
-export { Scope } from './scope.ts';
-export { elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';
+export { type ParameterShape, Parameters } from './parameters.ts';
+export { type DifferentiableOperation, type OperationGradients, Scope } from './scope.ts';
+export { type Differentiable, Tape, type TapeOptions } from './tape/tape.ts';
+export { type Differentiator, elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';

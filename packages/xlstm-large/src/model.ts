@@ -4,13 +4,13 @@ import {
   embedding,
   headLayerNorm,
   linear,
-  type Parameter,
   rmsNorm,
   type Scope,
   softCap,
   swiglu,
   Tape,
   Tensor,
+  type TrainableParameter,
 } from '@xlstm/tensor';
 import { mlstmCell } from '@xlstm/xlstm-core/cells';
 import type { XlstmLargeConfig, XlstmLargeDims } from './config.ts';
@@ -159,7 +159,7 @@ export class XLSTMLarge implements Disposable {
    *
    * @throws DtypeError unless the weights are fp32.
    */
-  parameters(): readonly Parameter[] {
+  parameters(): readonly TrainableParameter[] {
     return this.weights.parameters(this.device);
   }
 

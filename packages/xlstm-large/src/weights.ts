@@ -1,5 +1,5 @@
 import { CheckpointError, type Device, DtypeError, type FloatDtype } from '@xlstm/device';
-import { elementCount, type Parameter, Tensor } from '@xlstm/tensor';
+import { elementCount, Tensor, type TrainableParameter } from '@xlstm/tensor';
 import type { XlstmLargeConfig, XlstmLargeDims } from './config.ts';
 import { Fingerprint } from './fingerprint.ts';
 import { countParameters, type ParameterTable, parameterDtype, planParameters } from './parameters.ts';
@@ -46,7 +46,7 @@ export class Weights implements Disposable {
   /** Which model this is, whatever dtype it was loaded in; 16 hexadecimal digits. */
   readonly fingerprint: string;
   readonly #tensors: ReadonlyMap<string, Tensor>;
-  #trainable: readonly Parameter[] | undefined;
+  #trainable: readonly TrainableParameter[] | undefined;
 
   constructor(
     config: XlstmLargeConfig,
@@ -79,7 +79,7 @@ export class Weights implements Disposable {
    *
    * @throws DtypeError unless the weights are fp32.
    */
-  parameters(device: Device): readonly Parameter[] {
+  parameters(device: Device): readonly TrainableParameter[] {
     if (this.dtype !== 'fp32') {
       throw new DtypeError(
         `parameters: training needs fp32 weights, these are ${this.dtype}; load the model with dtype fp32`,

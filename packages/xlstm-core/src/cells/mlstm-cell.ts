@@ -122,7 +122,11 @@ export function mlstmCell(scope: Scope, inputs: MlstmCellInputs, options: MlstmC
       const dh = gradients.of(h)!;
       const targets = gradients.targets(q, k, v, i, f);
       addToAll(gradients.scope, targets);
-      const [dq, dk, dv, di, df] = targets.map((target) => target && operand(shape, target.tensor));
+      const inputsInOrder = [q, k, v, i, f];
+      // The kernels make all five; what nobody wants goes to a temporary.
+      const [dq, dk, dv, di, df] = targets.map((target, at) =>
+        operand(shape, target?.tensor ?? gradients.scope.tensor(inputsInOrder[at]!.shape, 'fp32', 'unwanted gradient')),
+      ) as [Operand, Operand, Operand, Operand, Operand];
       mlstmChunkwiseBackward(
         gradients.scope.arena,
         shape,
@@ -137,8 +141,8 @@ export function mlstmCell(scope: Scope, inputs: MlstmCellInputs, options: MlstmC
           initial: initial.buffer,
           readout: readout.buffer,
         },
-        { dq, dk, dv, di, df, accumulate: true },
-        { gate, eps, chunkSize: CHUNK },
+        { dq, dk, dv, di, df },
+        { gate, eps, chunkSize: CHUNK, accumulate: true },
       );
     },
   });

@@ -33,9 +33,12 @@ export class FeedForward {
   forward(scope: Scope, x: Tensor, { dropout: seed }: Pick<ForwardOptions, 'dropout'>): Tensor {
     const { innerDim, actFn, dropout: p } = this.#config.feedForward!;
     const gateUp = this.#linear(scope, 'proj_up', x);
-    const inner = gatedActivation(scope, gateUp.columns(0, innerDim), gateUp.columns(innerDim, innerDim), {
-      activation: actFn === 'gelu' ? 'gelu' : 'silu',
-    });
+    const inner = gatedActivation(
+      scope,
+      gateUp.columns(0, innerDim),
+      gateUp.columns(innerDim, innerDim),
+      actFn === 'gelu' ? 'gelu' : 'silu',
+    );
     const down = this.#linear(scope, 'proj_down', inner);
     scope.release(gateUp, inner);
     if (!seed || p === 0) return down;

@@ -1,5 +1,5 @@
 import { type Device, ShapeError } from '@xlstm/device';
-import type { Parameter, Scope, Tensor } from '@xlstm/tensor';
+import type { Scope, Tensor, TrainableParameter } from '@xlstm/tensor';
 import { type ConfigInput, parseBlockStackConfig, type XlstmBlockStackConfig } from '../config/stack-config.ts';
 import type { XlstmCoreState } from './core-state.ts';
 import { ModelParameters, type NewModelOptions, type ParameterTensor } from './model-parameters.ts';
@@ -63,7 +63,7 @@ export class XLSTMBlockStack implements Disposable {
   }
 
   /** All parameters with their gradients, for a tape and an optimiser. */
-  parameters(): readonly Parameter[] {
+  parameters(): readonly TrainableParameter[] {
     return this.#parameters.values.list();
   }
 

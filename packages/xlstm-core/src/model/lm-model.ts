@@ -1,5 +1,13 @@
 import { type Device, ShapeError } from '@xlstm/device';
-import { crossEntropy, dropout, embedding, linear, type Parameter, type Scope, type Tensor } from '@xlstm/tensor';
+import {
+  crossEntropy,
+  dropout,
+  embedding,
+  linear,
+  type Scope,
+  type Tensor,
+  type TrainableParameter,
+} from '@xlstm/tensor';
 import { type ConfigInput, parseLmModelConfig, type XlstmLmModelConfig } from '../config/stack-config.ts';
 import { smallInit } from '../initialisers/initialisers.ts';
 import { type ParameterPlan, plan } from '../layers/parameter-plan.ts';
@@ -107,7 +115,7 @@ export class XLSTMLMModel implements Disposable {
   }
 
   /** All parameters with their gradients, for a tape and an optimiser. */
-  parameters(): readonly Parameter[] {
+  parameters(): readonly TrainableParameter[] {
     return this.#parameters.values.list();
   }
 
