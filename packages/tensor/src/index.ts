@@ -69,6 +69,14 @@ export {
 export { AdamW, type AdamWState, type StepOptions } from './optim/adamw.ts';
 export type { AdamWOptions, CheckedAdamWOptions } from './optim/adamw-options.ts';
 export { firstNonFinite } from './optim/gradient-norm.ts';
+export {
+  type CooldownOptions,
+  createSchedule,
+  SCHEDULES,
+  type Schedule,
+  type ScheduleName,
+  type ScheduleOptions,
+} from './optim/schedules.ts';
 export type { TrainableParameter } from './parameter.ts';
 export { type ParameterShape, Parameters } from './parameters.ts';
 export { type DifferentiableOperation, type OperationGradients, Scope } from './scope.ts';
