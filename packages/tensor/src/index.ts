@@ -10,6 +10,7 @@ export {
 } from './kernels/activation-backward/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
+export { addTo, copyColumns, copyColumnsKernel, copyTo } from './kernels/copy-columns/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { fill, fillKernel } from './kernels/fill/index.ts';
 export { gatedActivation, gatedActivationKernel, swiglu } from './kernels/gated-activation/index.ts';
@@ -20,6 +21,14 @@ export {
   gatedActivationBackwardKernel,
   swigluBackward,
 } from './kernels/gated-activation-backward/index.ts';
+export { type GatedSkipInputs, gatedSkip, gatedSkipKernel } from './kernels/gated-skip/index.ts';
+export {
+  type GatedSkipBackwardInputs,
+  type GatedSkipBackwardTargets,
+  gatedSkipBackward,
+  gatedSkipBackwardKernel,
+} from './kernels/gated-skip-backward/index.ts';
+export { gatedSkipWeightBackwardKernel } from './kernels/gated-skip-weight-backward/index.ts';
 export { type HeadLayerNormOptions, headLayerNorm, headLayerNormKernel } from './kernels/head-layer-norm/index.ts';
 export {
   type HeadLayerNormBackwardInputs,
@@ -47,6 +56,12 @@ export {
   type SamplingOptions,
 } from './kernels/sample/options.ts';
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
+export {
+  type SoftCapBackwardInputs,
+  type SoftCapBackwardTargets,
+  softCapBackward,
+  softCapBackwardKernel,
+} from './kernels/soft-cap-backward/index.ts';
 export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { type LinearBackwardInputs, type LinearBackwardTargets, linearBackward } from './ops/linear-backward.ts';
