@@ -14,6 +14,7 @@ export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
 export { clipScaleKernel } from './kernels/clip-scale/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
 export { crossEntropyKernel } from './kernels/cross-entropy/index.ts';
+export { addTo, copyColumns, copyColumnsKernel, copyTo } from './kernels/copy-columns/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { embeddingBackward, embeddingBackwardKernel } from './kernels/embedding-backward/index.ts';
 export { fill, fillKernel } from './kernels/fill/index.ts';
@@ -25,6 +26,14 @@ export {
   gatedActivationBackwardKernel,
   swigluBackward,
 } from './kernels/gated-activation-backward/index.ts';
+export { type GatedSkipInputs, gatedSkip, gatedSkipKernel } from './kernels/gated-skip/index.ts';
+export {
+  type GatedSkipBackwardInputs,
+  type GatedSkipBackwardTargets,
+  gatedSkipBackward,
+  gatedSkipBackwardKernel,
+} from './kernels/gated-skip-backward/index.ts';
+export { gatedSkipWeightBackwardKernel } from './kernels/gated-skip-weight-backward/index.ts';
 export { type HeadLayerNormOptions, headLayerNorm, headLayerNormKernel } from './kernels/head-layer-norm/index.ts';
 export {
   type HeadLayerNormBackwardInputs,
@@ -53,6 +62,12 @@ export {
 } from './kernels/sample/options.ts';
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
 export { sumOfSquaresKernel } from './kernels/sum-of-squares/index.ts';
+export {
+  type SoftCapBackwardInputs,
+  type SoftCapBackwardTargets,
+  softCapBackward,
+  softCapBackwardKernel,
+} from './kernels/soft-cap-backward/index.ts';
 export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
 export { targetMeanKernel } from './kernels/target-mean/index.ts';
 export { type CrossEntropyLossInputs, crossEntropy } from './ops/cross-entropy.ts';

@@ -1,6 +1,7 @@
 import { type DeviceBuffer, defineKernel, type Kernel, OptionError } from '@xlstm/device';
 import type { Scope } from '../../scope.ts';
 import { requireContiguous, type Tensor } from '../../tensor.ts';
+import { softCapBackward } from '../soft-cap-backward/index.ts';
 import { softCapReference } from './reference.ts';
 import { bindings, params } from './signature.ts';
 import { softCapWebGpu } from './webgpu.ts';
@@ -28,6 +29,18 @@ function launch(scope: Scope, x: Tensor, y: Tensor, source: DeviceBuffer | undef
   });
 }
 
+function remember(scope: Scope, name: string, x: Tensor, y: Tensor, cap: number): void {
+  scope.record({
+    name,
+    inputs: [x],
+    outputs: [y],
+    saved: [y],
+    backward: (gradients) => {
+      softCapBackward(gradients.scope, { y, dy: gradients.of(y)!, cap }, { dx: gradients.target(x) });
+    },
+  });
+}
+
 /**
  * Keeps values within ±cap, smoothly: `y = cap · tanh(x / cap)`.
  *
@@ -44,6 +57,7 @@ export function softCap(scope: Scope, x: Tensor, cap: number): Tensor {
   checkCap('softCap', cap);
   const y = scope.tensor(x.shape, 'fp32', 'soft_cap');
   launch(scope, x, y, x.buffer, cap);
+  remember(scope, 'softCap', x, y, cap);
   return y;
 }
 
@@ -51,7 +65,7 @@ export function softCap(scope: Scope, x: Tensor, cap: number): Tensor {
  * `x ← cap · tanh(x / cap)`, in the buffer of x.
  *
  * @param x `[..., D]` fp32, contiguous
- * @returns x
+ * @returns x; on a tape that still needs x, a copy
  * @throws OptionError when cap is not positive and finite; ShapeError for a view.
  * @example
  * ```ts
@@ -61,6 +75,8 @@ export function softCap(scope: Scope, x: Tensor, cap: number): Tensor {
 export function softCapInPlace(scope: Scope, x: Tensor, cap: number): Tensor {
   checkCap('softCapInPlace', cap);
   requireContiguous('softCapInPlace', 'x', x);
-  launch(scope, x, x, undefined, cap);
-  return x;
+  const y = scope.overwritable(x);
+  launch(scope, y, y, undefined, cap);
+  remember(scope, 'softCapInPlace', x, y, cap);
+  return y;
 }
