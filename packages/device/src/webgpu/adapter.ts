@@ -39,6 +39,10 @@ async function openDawn(toggles: readonly string[]): Promise<GPU> {
   return dawn.create(enabled);
 }
 
+function isNode(): boolean {
+  return typeof process !== 'undefined' && process.versions?.node !== undefined;
+}
+
 function reason(cause: unknown): string {
   return (cause instanceof Error ? cause.message : String(cause)).split('\n')[0]!;
 }
@@ -52,9 +56,11 @@ export async function findGpu(toggles: readonly string[] = []): Promise<GPU> {
     }
     return native;
   }
-  if (typeof process === 'undefined' || !process.versions?.node) {
+  if (!isNode()) {
     throw new DeviceError(
-      'webgpu: this environment has no navigator.gpu; use a browser with WebGPU over https or localhost, or device cpu',
+      (globalThis as { isSecureContext?: boolean }).isSecureContext === false
+        ? 'webgpu: browsers offer WebGPU in secure contexts only, and this page is not one; serve it over https or from localhost, or use device cpu'
+        : 'webgpu: this environment has no navigator.gpu; use a browser with WebGPU, or device cpu',
     );
   }
   if (!mayHaveVulkanDriver()) {
@@ -89,7 +95,9 @@ export async function requestAdapter(options: AdapterOptions = {}): Promise<GPUA
   }
   if (!adapter) {
     throw new DeviceError(
-      'webgpu: no adapter: the system shows no usable GPU driver (Vulkan, Metal or D3D12); install a GPU driver, name a software one with VK_ICD_FILENAMES, or use device cpu',
+      isNode()
+        ? 'webgpu: no adapter: the system shows no usable GPU driver (Vulkan, Metal or D3D12); install a GPU driver, name a software one with VK_ICD_FILENAMES, or use device cpu'
+        : 'webgpu: no adapter: the browser offers WebGPU but no GPU to go with it; turn on hardware acceleration in its settings, update the GPU driver (Chromium says at chrome://gpu what it lacks), or use device cpu',
     );
   }
   return adapter;

@@ -1,6 +1,7 @@
 import type { DeviceBuffer } from '../buffer.ts';
 import { DisposedError } from '../errors.ts';
 import type { Program } from '../program.ts';
+import type { ErrorWatch } from './error-watch.ts';
 
 /** One thing that the queue does, ready to be encoded. */
 export type Command =
@@ -21,14 +22,16 @@ export type Command =
  */
 export class CommandEncoder {
   readonly #device: GPUDevice;
+  readonly #watch: ErrorWatch;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #pipeline: GPUComputePipeline | undefined;
   /** Commands encoded since the last submit. */
   pending = 0;
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, watch: ErrorWatch) {
     this.#device = device;
+    this.#watch = watch;
   }
 
   add(command: Command): void {
@@ -62,7 +65,8 @@ export class CommandEncoder {
     const encoder = this.#encoder;
     this.#encoder = undefined;
     this.pending = 0;
-    this.#device.queue.submit([encoder.finish()]);
+    // Errors of encoding are told when it is finished.
+    this.#watch.guard(() => this.#device.queue.submit([encoder.finish()]));
   }
 
   #endPass(): void {
