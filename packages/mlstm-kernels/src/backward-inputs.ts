@@ -19,8 +19,8 @@ export interface MlstmBackwardInputs {
   /** The gradient of h, `[B, NH, S, DHHV]`. */
   dh: Operand;
   /**
-   * The gradient of the last state, planes dC | dn | dm; zero when absent. dm is not read: what follows depends on
-   * C·exp(m) and n·exp(m) alone, so with m held, dC and dn say all.
+   * The gradient of the last state, planes dC | dn | dm; zero when absent. All three count: where what follows only
+   * depends on C·exp(m) and n·exp(m), dm is ⟨C, dC⟩ + ⟨n, dn⟩, as in the `dinitial` of a call that goes on from there.
    */
   dlast?: DeviceBuffer;
 }
@@ -32,7 +32,7 @@ export interface MlstmGradients {
   dv: Operand;
   di: Operand;
   df: Operand;
-  /** Gets the gradient of the initial state: planes dC | dn | dm, dm = ⟨C, dC⟩ + ⟨n, dn⟩. */
+  /** Gets the gradient of the initial state: planes dC | dn | dm; dm is 0 with the sigmoid gate. */
   dinitial?: DeviceBuffer;
 }
 

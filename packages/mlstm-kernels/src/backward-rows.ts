@@ -14,7 +14,9 @@ export const INVERSE = 3;
 export const DENOMINATOR = 4;
 export const CARRIED = 5;
 export const WEIGHT = 6;
-export const DECAY = 7;
+export const PULL = 7;
+export const STARTS = 8;
+export const DECAY = 9;
 
 interface Sizes {
   B: number;

@@ -5,6 +5,7 @@ import type { CellParams } from '../inputs.ts';
 import { mlstmBackwardGatesKernel } from '../kernels/mlstm-backward-gates/index.ts';
 import { mlstmBackwardInitialKernel } from '../kernels/mlstm-backward-initial/index.ts';
 import { mlstmBackwardRowsKernel } from '../kernels/mlstm-backward-rows/index.ts';
+import { mlstmBackwardStabilizerKernel } from '../kernels/mlstm-backward-stabilizer/index.ts';
 import { mlstmChunkwiseBackwardKeysKernel } from '../kernels/mlstm-chunkwise-backward-keys/index.ts';
 import { mlstmChunkwiseBackwardQueriesKernel } from '../kernels/mlstm-chunkwise-backward-queries/index.ts';
 import { mlstmChunkwiseBackwardScoresKernel } from '../kernels/mlstm-chunkwise-backward-scores/index.ts';
@@ -32,6 +33,8 @@ export interface BackwardSegment {
   L: number;
   /** The gradient of the state after the segment, which becomes that of the state before it. */
   carry: DeviceBuffer;
+  /** Whether the m of `carry` is the gradient of m with C and n held, as callers give it, or with the true state held. */
+  whole: boolean;
   gradients: Omit<MlstmGradients, 'dinitial'>;
   /** Given where the segment is the sequence's first and its gradient is asked for. */
   dinitial: DeviceBuffer | undefined;
@@ -58,6 +61,7 @@ export function queueBackward(arena: Arena, segment: BackwardSegment, cell: Cell
     const scores = take(2 * heads * NC * L * L, 'mlstm scores');
     const leaving = take(heads * NC * DHQK * (DHHV + 1), 'mlstm gradients of leaving states');
     const flux = take(flux_tiles * heads * (NC + 1), 'mlstm flux');
+    const shares = take(2 * heads * S, 'mlstm shares of the stabiliser');
     const query_dots = take(tilesOf(DHQK) * heads * S, 'mlstm query dots');
     const key_dots = take(tilesOf(DHQK) * heads * S, 'mlstm key dots');
     const layouts = {
@@ -82,6 +86,10 @@ export function queueBackward(arena: Arena, segment: BackwardSegment, cell: Cell
     device.launch(mlstmChunkwiseBackwardStatesKernel, {
       buffers: { q: q.buffer, dh: dh.buffer, rows, entering, last, carry, leaving, flux },
       params: { ...layouts.q, ...layouts.dh, ...sizes },
+    });
+    device.launch(mlstmBackwardStabilizerKernel, {
+      buffers: { rows, flux, carry, shares },
+      params: { ...sizes, flux_tiles, whole: segment.whole ? 1 : 0, sigmoid: cell.sigmoid },
     });
     device.launch(mlstmChunkwiseBackwardScoresKernel, {
       buffers: { q: q.buffer, k: k.buffer, v: v.buffer, dh: dh.buffer, rows, scores },
@@ -136,7 +144,7 @@ export function queueBackward(arena: Arena, segment: BackwardSegment, cell: Cell
       [1, f, gradients.df],
     ] as const) {
       device.launch(mlstmBackwardGatesKernel, {
-        buffers: { gate: gate.buffer, query_dots, key_dots, flux, gradient: gradient.buffer },
+        buffers: { gate: gate.buffer, query_dots, key_dots, flux, shares, gradient: gradient.buffer },
         params: {
           ...layoutParams('gate', gate),
           ...layoutParams('gradient', gradient),
@@ -155,7 +163,7 @@ export function queueBackward(arena: Arena, segment: BackwardSegment, cell: Cell
     if (segment.dinitial) {
       device.launch(mlstmBackwardInitialKernel, {
         buffers: { carry, flux, gradient: segment.dinitial },
-        params: { B, NH, DHQK, DHHV, NC, flux_tiles, accumulate },
+        params: { B, NH, DHQK, DHHV, NC, flux_tiles, sigmoid: cell.sigmoid, accumulate },
       });
     }
   } finally {

@@ -67,8 +67,13 @@ function queueSegment(
   let last: DeviceBuffer | undefined;
   try {
     last = queueStates(arena, parts.shape, { ...parts, state }, cell, { L, entering });
+    const whole = range[1] === call.shape.S && call.inputs.dlast !== undefined;
     const dinitial = range[0] === 0 ? call.gradients.dinitial : undefined;
-    queueBackward(arena, { ...parts, entering, last, L, carry, dinitial, accumulate: call.accumulate ? 1 : 0 }, cell);
+    queueBackward(
+      arena,
+      { ...parts, entering, last, L, carry, whole, dinitial, accumulate: call.accumulate ? 1 : 0 },
+      cell,
+    );
   } finally {
     if (last) arena.release(last);
     arena.release(entering);
@@ -106,8 +111,8 @@ export function backwardInSegments(arena: Arena, call: Call, mostBytes: number):
 }
 
 /**
- * The exact gradient of `mlstmChunkwise`, through the normaliser and into the initial state, with the stabiliser held
- * (h does not depend on it, but for eps). It may follow any form of the forward pass that kept `h` and `readout`.
+ * The exact gradient of `mlstmChunkwise`, through the normaliser, the stabiliser and into the initial state. It may
+ * follow any form of the forward pass that kept `h` and `readout`.
  *
  *     δ_j = dh_j / N_j;  dden_j = −w_j·dh_jᵀh_j / N_j;  G_jt = (δ_jᵀv_t + dden_j)·exp(D_jt − m_j)
  *     dq̃_j = Σ_t G_jt k_t + exp(b_j + m − m_j)·(C δ_j + dden_j n);  dk_t = Σ_j G_jt q̃_j + exp(a_t − m')·(dC' v_t + dn')

@@ -73,6 +73,7 @@ export function mlstmParallelBackward(
           last,
           L: S,
           carry,
+          whole: dlast !== undefined,
           gradients: rest,
           dinitial,
           accumulate: accumulate ? 1 : 0,

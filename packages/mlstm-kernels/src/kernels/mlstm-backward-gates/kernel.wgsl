@@ -1,7 +1,7 @@
 // The gradient of one gate's pre-activations over one chunk of one (b, head):
 //   input gate:   di_t = k_t^T dk_t, with the sigmoid gate times 1 - sigmoid(i_t)
 //   forget gate:  df_t = (flux + sum_{s >= t} (q_s^T dq_s - k_s^T dk_s)) sigmoid(-f_t), s in the chunk
-// with flux what passes from the chunk and all before it to later ones. Steps are taken 256 at a time, from the last back.
+// each with its share of what comes through the stabiliser added before the last factor; flux is what passes from the chunk and all before it to later ones. Steps are taken 256 at a time, from the last back.
 
 struct Params {
   gate: Layout, gradient: Layout,
@@ -12,8 +12,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> query_dots: array<f32>;        // [tiles, B, NH, S]
 @group(0) @binding(2) var<storage, read> key_dots: array<f32>;
 @group(0) @binding(3) var<storage, read> flux: array<f32>;              // [flux_tiles, B, NH, NC + 1]
-@group(0) @binding(4) var<storage, read_write> gradient: array<f32>;
-@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read> shares: array<f32>;            // of the input gates | of the forget gates
+@group(0) @binding(5) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(6) var<uniform> params: Params;
 
 const THREADS = 256u;
 
@@ -66,7 +67,7 @@ fn mlstm_backward_gates(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_wo
     if (inside) {
       let b = cell / params.NH;
       let head = cell % params.NH;
-      var value = log_gradient;
+      var value = log_gradient + shares[(params.forget * cells + cell) * params.S + t];
       if (params.forget != 0u || params.sigmoid != 0u) {
         value *= 1.0 / (1.0 + exp(bounded(gate[at(params.gate, b, head, t)])));
       }

@@ -18,7 +18,7 @@ function sumTiles(dots: Float32Array, cell: Cell, cell0: number): Float64Array {
 
 /** The gradient of one gate's pre-activations, in float64. */
 export function mlstmBackwardGatesReference(
-  { gate, query_dots, key_dots, flux, gradient }: ReferenceBuffers<typeof bindings>,
+  { gate, query_dots, key_dots, flux, shares, gradient }: ReferenceBuffers<typeof bindings>,
   cell: Cell,
 ): void {
   const { B, NH, S, L, flux_tiles, forget, sigmoid, accumulate } = cell;
@@ -38,7 +38,7 @@ export function mlstmBackwardGatesReference(
           for (let tile = 0; tile < flux_tiles; tile++) after += flux[(tile * B * NH + cell0) * (NC + 1) + boundary]!;
         }
         after += queries[t]! - keys[t]!;
-        let value = forget ? after : keys[t]!;
+        let value = (forget ? after : keys[t]!) + shares[rowIndex(cell, forget, cell0) + t]!;
         if (forget || sigmoid) value *= 1 / (1 + Math.exp(bounded(gate[gateAt(b, head, t)]!)));
         const out = gradientAt(b, head, t);
         gradient[out] = accumulate ? gradient[out]! + value : value;

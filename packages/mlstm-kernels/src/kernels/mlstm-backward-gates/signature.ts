@@ -1,14 +1,15 @@
 /**
  * The pre-activations of one gate, `gate [B, NH, S]`, and `gradient [B, NH, S]` by their layouts: the forget gate's with
  * `forget` 1, else the input gate's. `query_dots` and `key_dots [tiles, B, NH, S]` are partial sums of qᵀdq and kᵀdk, `flux
- * [flux_tiles, B, NH, NC + 1]` of what passes into each chunk and out of the last. With `accumulate` 1, the gradient is
- * added to what is there.
+ * [flux_tiles, B, NH, NC + 1]` of what passes into each chunk and out of the last, `shares [2, B, NH, S]` what comes through
+ * the stabiliser. With `accumulate` 1, the gradient is added to what is there.
  */
 export const bindings = {
   gate: { access: 'read', dtypes: ['fp32'] },
   query_dots: { access: 'read', dtypes: ['fp32'] },
   key_dots: { access: 'read', dtypes: ['fp32'] },
   flux: { access: 'read', dtypes: ['fp32'] },
+  shares: { access: 'read', dtypes: ['fp32'] },
   gradient: { access: 'read-write', dtypes: ['fp32'] },
 } as const;
 

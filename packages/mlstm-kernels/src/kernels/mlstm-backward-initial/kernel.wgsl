@@ -1,7 +1,8 @@
-// The gradient of the initial state: dC and dn as the pass over chunks left them, and dm = <C, dC> + <n, dn>, since the
-// true state is exp(m) C. An invocation takes one element.
+// The gradient of the initial state: dC and dn as the pass over chunks left them, and dm, which with the true
+// state held is what they left too; without, <C, dC> + <n, dn> is added, since the true state is exp(m) C. The sigmoid gate
+// has no m. An invocation takes one element.
 
-struct Params { B: u32, NH: u32, DHQK: u32, DHHV: u32, NC: u32, flux_tiles: u32, accumulate: u32 }
+struct Params { B: u32, NH: u32, DHQK: u32, DHHV: u32, NC: u32, flux_tiles: u32, sigmoid: u32, accumulate: u32 }
 
 @group(0) @binding(0) var<storage, read> carry: array<f32>;             // C | n | m
 @group(0) @binding(1) var<storage, read> flux: array<f32>;              // [flux_tiles, B, NH, NC + 1]
@@ -20,7 +21,8 @@ fn mlstm_backward_initial(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_
   var value = 0.0;
   if (index < m_plane) {
     value = carry[index];
-  } else {
+  } else if (params.sigmoid == 0u) {
+    value = carry[index];
     for (var tile = 0u; tile < params.flux_tiles; tile++) {
       value += flux[(tile * cells + index - m_plane) * (params.NC + 1u)];
     }

@@ -7,14 +7,15 @@ export function mlstmBackwardInitialReference(
   { carry, flux, gradient }: ReferenceBuffers<typeof bindings>,
   cell: Readonly<Record<keyof typeof params, number>>,
 ): void {
-  const { B, NH, NC, flux_tiles, accumulate } = cell;
+  const { B, NH, NC, flux_tiles, sigmoid, accumulate } = cell;
   const planes = statePlanes(cell);
   for (let place = 0; place < planes.m; place++) {
     gradient[place] = accumulate ? gradient[place]! + carry[place]! : carry[place]!;
   }
   for (let cell0 = 0; cell0 < B * NH; cell0++) {
     let sum = accumulate ? gradient[planes.m + cell0]! : 0;
-    for (let tile = 0; tile < flux_tiles; tile++) sum += flux[(tile * B * NH + cell0) * (NC + 1)]!;
+    if (!sigmoid) sum += carry[planes.m + cell0]!;
+    for (let tile = 0; tile < flux_tiles && !sigmoid; tile++) sum += flux[(tile * B * NH + cell0) * (NC + 1)]!;
     gradient[planes.m + cell0] = sum;
   }
 }

@@ -1,7 +1,8 @@
 /**
- * `carry`, C [B, NH, DHQK, DHHV] | n [B, NH, DHQK] | m, as `mlstm_chunkwise_backward_states` left it, and its `flux
- * [flux_tiles, B, NH, NC + 1]`. `gradient` gets C | n of `carry`, and m [B, NH]: the product of the initial state and its
- * gradient. With `accumulate` 1, they are added to what is there.
+ * `carry`, C [B, NH, DHQK, DHHV] | n [B, NH, DHQK] | m [B, NH], as `mlstm_chunkwise_backward_states` and
+ * `mlstm_backward_stabilizer` left it, and `flux [flux_tiles, B, NH, NC + 1]`. `gradient` gets C | n of `carry`, and m: what
+ * `carry` has, and the product of the initial state and its gradient; 0 with `sigmoid` 1. With `accumulate` 1, they are
+ * added to what is there.
  */
 export const bindings = {
   carry: { access: 'read', dtypes: ['fp32'] },
@@ -16,5 +17,6 @@ export const params = {
   DHHV: 'u32',
   NC: 'u32',
   flux_tiles: 'u32',
+  sigmoid: 'u32',
   accumulate: 'u32',
 } as const;

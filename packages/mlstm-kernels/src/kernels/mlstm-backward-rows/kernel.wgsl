@@ -1,6 +1,7 @@
 // What the backward kernels know of each step, for one chunk of one (b, head). With b_j the sum of logf from the chunk's
 // start to j, g over the whole chunk, m and m' the stabilisers of the states it is entered with and leaves:
 //   N_j = max(|den_j|, exp(-m_j)) + eps;  dden_j = -w_j (dh_j^T h_j) / N_j,  w_j = sign(den_j) where |den_j| > exp(-m_j)
+//   pull_j = -eps (dh_j^T h_j) / N_j;  starts_j = i_j >= logf_j + m_(j-1)
 //   carried_j = exp(b_j + m - m_j);  weight_t = exp(i_t + (sum of logf after t) - m');  decay = exp(g + m - m')
 // Steps are taken 256 at a time; sums of logf grow from the chunk's start for carried_j and from its end for weight_t, so
 // that none is a difference of larger ones. 16 invocations share the product of a step's dh and h.
@@ -92,13 +93,20 @@ fn mlstm_backward_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_wor
       let floor = exp(-m);
       var inverse = 1.0;
       var gradient = 0.0;
+      var pull = 0.0;
       if (params.normalize != 0u) {
         inverse = 1.0 / (larger(abs(denominator), floor) + params.eps);
+        if (params.sigmoid == 0u) { pull = -params.eps * dots[thread] * inverse; }
         // The other way round, a NaN would pass for a denominator that does not matter.
         if (!(abs(denominator) <= floor)) { gradient = -sign(denominator) * dots[thread] * inverse; }
       }
       rows[LOG_FORGET * plane + row0 + j] = log_forget;
-      rows[LOG_INPUT * plane + row0 + j] = log_input_gate(i[at(params.i, b, head, first + j)], params.sigmoid);
+      let log_input = log_input_gate(i[at(params.i, b, head, first + j)], params.sigmoid);
+      var m_before = m_entering;
+      if (j > 0u) { m_before = readout[at(params.readout, b, head, first + j - 1u)]; }
+      rows[LOG_INPUT * plane + row0 + j] = log_input;
+      rows[PULL * plane + row0 + j] = pull;
+      rows[STARTS * plane + row0 + j] = select(1.0, 0.0, log_forget + m_before > log_input);
       rows[STABILIZER * plane + row0 + j] = m;
       rows[INVERSE * plane + row0 + j] = inverse;
       rows[DENOMINATOR * plane + row0 + j] = gradient;

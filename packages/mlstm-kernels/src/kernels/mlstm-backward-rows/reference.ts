@@ -7,8 +7,10 @@ import {
   INVERSE,
   LOG_FORGET,
   LOG_INPUT,
+  PULL,
   rowIndex,
   STABILIZER,
+  STARTS,
   WEIGHT,
 } from '../../backward-rows.ts';
 import { logForgetGate, logInputGate } from '../../gates.ts';
@@ -48,6 +50,7 @@ export function mlstmBackwardRowsReference(
         const mEntering = sigmoid ? 0 : entering[B * NH * NC * state + entry]!;
         const mLeaving = sigmoid ? 0 : next;
         let before = 0;
+        let mBefore = mEntering;
         for (let j = first; j < end; j++) {
           const logForget = logForgetGate(f[fAt(b, head, j)]!);
           before += logForget;
@@ -58,7 +61,11 @@ export function mlstmBackwardRowsReference(
           const denominator = readout[cell.readout_plane + readoutAt(b, head, j)]!;
           const [inverse, gradient] = normalizer(denominator, m, dot, cell);
           rows[plane(LOG_FORGET) + j] = logForget;
-          rows[plane(LOG_INPUT) + j] = logInputGate(i[iAt(b, head, j)]!, sigmoid);
+          const logInput = logInputGate(i[iAt(b, head, j)]!, sigmoid);
+          rows[plane(LOG_INPUT) + j] = logInput;
+          rows[plane(PULL) + j] = sigmoid ? 0 : -cell.eps * dot * inverse;
+          rows[plane(STARTS) + j] = logForget + mBefore > logInput ? 0 : 1;
+          mBefore = m;
           rows[plane(STABILIZER) + j] = m;
           rows[plane(INVERSE) + j] = inverse;
           rows[plane(DENOMINATOR) + j] = gradient;

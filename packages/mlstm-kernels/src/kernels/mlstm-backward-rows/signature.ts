@@ -2,7 +2,7 @@
  * Pre-activations `f, i [B, NH, S]`, `h, dh [B, NH, S, DHHV]` by their layouts; `readout`, as the forward pass left it: m
  * and, `readout_plane` further on, the signed denominator, each [B, NH, S]. `entering` are the states that the
  * NC = ceil(S / L) chunks are entered with, `last` the one after them: C | n | m, of which m is read.
- * `rows` gets the planes of backward-rows.ts: seven [B, NH, S], then [B, NH, NC].
+ * `rows` gets the planes of backward-rows.ts: nine [B, NH, S], then [B, NH, NC].
  */
 export const bindings = {
   f: { access: 'read', dtypes: ['fp32'] },
