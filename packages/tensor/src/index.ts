@@ -13,8 +13,8 @@ export { addScaled, addScaledKernel } from './kernels/add-scaled/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
 export { clipScaleKernel } from './kernels/clip-scale/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
-export { crossEntropyKernel } from './kernels/cross-entropy/index.ts';
 export { addTo, copyColumns, copyColumnsKernel, copyTo } from './kernels/copy-columns/index.ts';
+export { crossEntropyKernel } from './kernels/cross-entropy/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { embeddingBackward, embeddingBackwardKernel } from './kernels/embedding-backward/index.ts';
 export { fill, fillKernel } from './kernels/fill/index.ts';
@@ -61,13 +61,13 @@ export {
   type SamplingOptions,
 } from './kernels/sample/options.ts';
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
-export { sumOfSquaresKernel } from './kernels/sum-of-squares/index.ts';
 export {
   type SoftCapBackwardInputs,
   type SoftCapBackwardTargets,
   softCapBackward,
   softCapBackwardKernel,
 } from './kernels/soft-cap-backward/index.ts';
+export { sumOfSquaresKernel } from './kernels/sum-of-squares/index.ts';
 export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
 export { targetMeanKernel } from './kernels/target-mean/index.ts';
 export { type CrossEntropyLossInputs, crossEntropy } from './ops/cross-entropy.ts';

@@ -30,7 +30,10 @@ export type ScheduleName = (typeof SCHEDULES)[number];
 /** At the end of the exponential schedule, before its cool-down, the rate is this share of the peak. */
 const EXPONENTIAL_END = 0.1;
 
-function check({ peak, steps, warmupSteps = 0, final = 0, cooldownSteps }: CooldownOptions): Required<CooldownOptions> {
+/** Options with every default in place. */
+type Phases = Record<'peak' | 'steps' | 'warmupSteps' | 'final' | 'cooldownSteps', number>;
+
+function check({ peak, steps, warmupSteps = 0, final = 0, cooldownSteps }: CooldownOptions): Phases {
   const rate = (value: number) => Number.isFinite(value) && value >= 0;
   const count = (value: number) => Number.isSafeInteger(value) && value >= 0;
   if (!rate(peak) || !rate(final) || final > peak) {
@@ -48,7 +51,7 @@ function check({ peak, steps, warmupSteps = 0, final = 0, cooldownSteps }: Coold
 }
 
 /** From peak to final over a share in 0…1 of the time after the warm-up. */
-const SHAPES: Record<ScheduleName, (share: number, options: Required<CooldownOptions>) => number> = {
+const SHAPES: Record<ScheduleName, (share: number, phases: Phases) => number> = {
   constant: (_, { peak }) => peak,
   linear: (share, { peak, final }) => peak + (final - peak) * share,
   cosine: (share, { peak, final }) => final + (peak - final) * 0.5 * (1 + Math.cos(Math.PI * share)),
