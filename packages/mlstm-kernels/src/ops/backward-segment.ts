@@ -62,8 +62,9 @@ export function queueBackward(arena: Arena, segment: BackwardSegment, cell: Cell
     const leaving = take(heads * NC * DHQK * (DHHV + 1), 'mlstm gradients of leaving states');
     const flux = take(flux_tiles * heads * (NC + 1), 'mlstm flux');
     const shares = take(2 * heads * S, 'mlstm shares of the stabiliser');
-    const query_dots = take(tilesOf(DHQK) * heads * S, 'mlstm query dots');
-    const key_dots = take(tilesOf(DHQK) * heads * S, 'mlstm key dots');
+    const flows = take((2 * tilesOf(L) + 1) * heads * S, 'mlstm flows');
+    const arriving = take(tilesOf(DHQK) * heads * S, 'mlstm flows from states');
+    const departing = take(tilesOf(DHQK) * heads * S, 'mlstm flows to states');
     const layouts = {
       q: layoutParams('q', q),
       k: layoutParams('k', k),
@@ -92,7 +93,7 @@ export function queueBackward(arena: Arena, segment: BackwardSegment, cell: Cell
       params: { ...sizes, flux_tiles, whole: segment.whole ? 1 : 0, sigmoid: cell.sigmoid },
     });
     device.launch(mlstmChunkwiseBackwardScoresKernel, {
-      buffers: { q: q.buffer, k: k.buffer, v: v.buffer, dh: dh.buffer, rows, scores },
+      buffers: { q: q.buffer, k: k.buffer, v: v.buffer, dh: dh.buffer, rows, scores, flows },
       params: { ...layouts.q, ...layouts.k, ...layouts.v, ...layouts.dh, ...sizes },
     });
     device.launch(mlstmChunkwiseBackwardQueriesKernel, {
@@ -104,7 +105,7 @@ export function queueBackward(arena: Arena, segment: BackwardSegment, cell: Cell
         entering,
         scores,
         gradient: gradients.dq.buffer,
-        dots: query_dots,
+        arriving,
       },
       params: {
         ...layouts.q,
@@ -124,7 +125,7 @@ export function queueBackward(arena: Arena, segment: BackwardSegment, cell: Cell
         leaving,
         scores,
         gradient: gradients.dk.buffer,
-        dots: key_dots,
+        departing,
       },
       params: {
         ...layouts.q,
@@ -144,7 +145,7 @@ export function queueBackward(arena: Arena, segment: BackwardSegment, cell: Cell
       [1, f, gradients.df],
     ] as const) {
       device.launch(mlstmBackwardGatesKernel, {
-        buffers: { gate: gate.buffer, query_dots, key_dots, flux, shares, gradient: gradient.buffer },
+        buffers: { gate: gate.buffer, flows, arriving, departing, flux, shares, gradient: gradient.buffer },
         params: {
           ...layoutParams('gate', gate),
           ...layoutParams('gradient', gradient),

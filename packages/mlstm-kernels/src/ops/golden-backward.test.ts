@@ -4,7 +4,14 @@ import { expect, it } from 'vitest';
 import { type GoldenCase, goldenCases, hasFullSet, hostCell } from '../testing/golden.ts';
 import { BACKWARD_FORMS, GRADIENTS, type Gradients, runBackward } from '../testing/run-backward.ts';
 
-const TOLERANCE: Tolerance = { relativeRms: 1e-5, atol: 2e-5, rtol: 1e-4 };
+/**
+ * Single elements are held to a share of the largest: gradients of a step are as large as its normaliser is small, and
+ * one that is small beside others may be what terms of their size left.
+ */
+function tolerance(expected: Float32Array): Tolerance {
+  const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return { relativeRms: 1e-5, atol: 1e-5 * largest, rtol: 1e-4 };
+}
 
 /** The expected gradient of each input, and of the initial state where the case has one. */
 function expectedGradients({ tensors }: GoldenCase): Partial<Gradients> {
@@ -39,9 +46,7 @@ await describeDevices("mLSTM's gradients against reference vectors", (device) =>
         const expected = expectedGradients(golden);
         const failures = GRADIENTS.flatMap((part) => {
           if (!expected[part]) return [];
-          const result = compare(gradients[part], expected[part], TOLERANCE);
-          if (process.env.SHOW)
-            console.log(golden.name, name, part, result.relativeRms.toExponential(2), result.share.toFixed(2));
+          const result = compare(gradients[part], expected[part], tolerance(expected[part]));
           if (result.pass) return [];
           return `d${part}: relative RMS ${result.relativeRms.toExponential(2)}, worst ${JSON.stringify(result.worst)}, share ${result.share}`;
         });

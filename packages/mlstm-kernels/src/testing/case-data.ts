@@ -60,6 +60,16 @@ export function layouts<N extends Name>(
   return Object.fromEntries(entries) as Record<`${N}_${keyof Layout}`, number>;
 }
 
+/** The layout parameters of one operand under another name. */
+export function layoutAs<N extends string>(
+  shape: MlstmShape,
+  operand: Name,
+  name: N,
+  arrangement: Arrangement = 'head-major',
+): LayoutParams<N> {
+  return layoutParams(name, { layout: arrange(shape, operand, arrangement).layout });
+}
+
 /** The layout parameters of something with one element a step, contiguous. */
 export function rowLayout<N extends string>(shape: MlstmShape, name: N): LayoutParams<N> {
   return layoutParams(name, { layout: headMajor(shape, 1) });

@@ -1,7 +1,9 @@
 // The gradient of one gate's pre-activations over one chunk of one (b, head):
 //   input gate:   di_t = k_t^T dk_t, with the sigmoid gate times 1 - sigmoid(i_t)
 //   forget gate:  df_t = (flux + sum_{s >= t} (q_s^T dq_s - k_s^T dk_s)) sigmoid(-f_t), s in the chunk
-// each with its share of what comes through the stabiliser added before the last factor; flux is what passes from the chunk and all before it to later ones. Steps are taken 256 at a time, from the last back.
+// q_s^T dq_s and k_s^T dk_s are taken without what a step sends to itself, which is the most of them where gates close:
+// they are sums of what passes between steps, and of what comes from and goes to the states at the chunk's edges.
+// Each with its share of what comes through the stabiliser added before the last factor; flux is what passes from the chunk and all before it to later ones. Steps are taken 256 at a time, from the last back.
 
 struct Params {
   gate: Layout, gradient: Layout,
@@ -9,14 +11,16 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> gate: array<f32>;
-@group(0) @binding(1) var<storage, read> query_dots: array<f32>;        // [tiles, B, NH, S]
-@group(0) @binding(2) var<storage, read> key_dots: array<f32>;
-@group(0) @binding(3) var<storage, read> flux: array<f32>;              // [flux_tiles, B, NH, NC + 1]
-@group(0) @binding(4) var<storage, read> shares: array<f32>;            // of the input gates | of the forget gates
-@group(0) @binding(5) var<storage, read_write> gradient: array<f32>;
-@group(0) @binding(6) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> flows: array<f32>;             // reaching j | sent by t, each [T, B, NH, S] | F_tt
+@group(0) @binding(2) var<storage, read> arriving: array<f32>;          // [tiles, B, NH, S]
+@group(0) @binding(3) var<storage, read> departing: array<f32>;
+@group(0) @binding(4) var<storage, read> flux: array<f32>;              // [flux_tiles, B, NH, NC + 1]
+@group(0) @binding(5) var<storage, read> shares: array<f32>;            // of the input gates | of the forget gates
+@group(0) @binding(6) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(7) var<uniform> params: Params;
 
 const THREADS = 256u;
+const TILE = 64u;
 
 var<workgroup> sums: array<f32, THREADS>;
 
@@ -32,6 +36,7 @@ fn mlstm_backward_gates(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_wo
   let first = chunk * params.L;
   let steps = min(params.L, params.S - first);
 
+  let step_tiles = (params.L + TILE - 1u) / TILE;
   var after = 0.0;
   if (params.forget != 0u) {
     for (var tile = 0u; tile < params.flux_tiles; tile++) { after += flux[(tile * cells + cell) * (chunks + 1u) + chunk + 1u]; }
@@ -45,11 +50,17 @@ fn mlstm_backward_gates(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_wo
     if (inside) {
       for (var tile = 0u; tile < params.tiles; tile++) {
         let row = (tile * cells + cell) * params.S + t;
-        queries += query_dots[row];
-        keys += key_dots[row];
+        queries += arriving[row];
+        keys += departing[row];
+      }
+      let own = (t - first) / TILE;
+      for (var tile = 0u; tile <= own; tile++) { queries += flows[(tile * cells + cell) * params.S + t]; }
+      for (var tile = own; tile < (steps + TILE - 1u) / TILE; tile++) {
+        keys += flows[((step_tiles + tile) * cells + cell) * params.S + t];
       }
     }
     var log_gradient = keys;
+    if (params.forget == 0u && inside) { log_gradient += flows[(2u * step_tiles * cells + cell) * params.S + t]; }
     if (params.forget != 0u) {
       sums[thread] = queries - keys;
       for (var reach = 1u; reach < THREADS; reach *= 2u) {

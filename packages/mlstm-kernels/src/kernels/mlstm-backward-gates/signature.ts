@@ -1,13 +1,15 @@
 /**
  * The pre-activations of one gate, `gate [B, NH, S]`, and `gradient [B, NH, S]` by their layouts: the forget gate's with
- * `forget` 1, else the input gate's. `query_dots` and `key_dots [tiles, B, NH, S]` are partial sums of qᵀdq and kᵀdk, `flux
- * [flux_tiles, B, NH, NC + 1]` of what passes into each chunk and out of the last, `shares [2, B, NH, S]` what comes through
- * the stabiliser. With `accumulate` 1, the gradient is added to what is there.
+ * `forget` 1, else the input gate's. `flows` as `mlstm_chunkwise_backward_scores` made them; `arriving` and `departing
+ * [tiles, B, NH, S]`, partial sums of what reaches a step from the state its chunk is entered with, and what it sends to the
+ * state that the chunk leaves; `flux [flux_tiles, B, NH, NC + 1]` of what passes into each chunk and out of the last;
+ * `shares [2, B, NH, S]` of what comes through the stabiliser. With `accumulate` 1, the gradient is added to what is there.
  */
 export const bindings = {
   gate: { access: 'read', dtypes: ['fp32'] },
-  query_dots: { access: 'read', dtypes: ['fp32'] },
-  key_dots: { access: 'read', dtypes: ['fp32'] },
+  flows: { access: 'read', dtypes: ['fp32'] },
+  arriving: { access: 'read', dtypes: ['fp32'] },
+  departing: { access: 'read', dtypes: ['fp32'] },
   flux: { access: 'read', dtypes: ['fp32'] },
   shares: { access: 'read', dtypes: ['fp32'] },
   gradient: { access: 'read-write', dtypes: ['fp32'] },

@@ -103,7 +103,7 @@ fn mlstm_backward_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_wor
       rows[LOG_FORGET * plane + row0 + j] = log_forget;
       let log_input = log_input_gate(i[at(params.i, b, head, first + j)], params.sigmoid);
       var m_before = m_entering;
-      if (j > 0u) { m_before = readout[at(params.readout, b, head, first + j - 1u)]; }
+      if (j > 0u && params.sigmoid == 0u) { m_before = readout[at(params.readout, b, head, first + j - 1u)]; }
       rows[LOG_INPUT * plane + row0 + j] = log_input;
       rows[PULL * plane + row0 + j] = pull;
       rows[STARTS * plane + row0 + j] = select(1.0, 0.0, log_forget + m_before > log_input);

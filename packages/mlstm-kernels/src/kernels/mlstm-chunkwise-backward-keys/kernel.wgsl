@@ -14,7 +14,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> leaving: array<f32>;           // dC | dn, each [B, NH, NC, ...]
 @group(0) @binding(5) var<storage, read> scores: array<f32>;            // S | G, each [B, NH, NC, L, L]
 @group(0) @binding(6) var<storage, read_write> gradient: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dots: array<f32>;        // [column tiles, B, NH, S]
+@group(0) @binding(7) var<storage, read_write> departing: array<f32>;    // [column tiles, B, NH, S]
 @group(0) @binding(8) var<uniform> params: Params;
 
 var<workgroup> products: array<f32, 1088>;           // [row, 17]
@@ -108,32 +108,37 @@ fn mlstm_chunkwise_backward_keys(@builtin(workgroup_id) group: vec3<u32>, @built
   sums.r1 = weight.y * (sums.r1 + n);
   sums.r2 = weight.z * (sums.r2 + n);
   sums.r3 = weight.w * (sums.r3 + n);
-  sums = add_queries(sums, place, cells * chunks * params.L * params.L, thread);
-
+  // The columns' part of what comes through the state, summed over the 16 invocations of a row.
   var product = vec4<f32>();
   for (var r = 0u; r < 4u; r++) {
-    let t = t0 + r;
-    if (t >= place.steps) { break; }
+    if (t0 + r >= place.steps) { break; }
+    let k_start = at(params.k, place.b, place.head, place.first + t0 + r);
     let value = row_of(sums, r);
-    let k_start = at(params.k, place.b, place.head, place.first + t);
-    let out = at(params.gradient, place.b, place.head, place.first + t);
     for (var x = 0u; x < 4u; x++) {
-      let d = d0 + x;
-      if (d >= params.DHQK) { break; }
-      product[r] += k[k_start + d] * value[x];
-      var total = value[x];
-      if (params.accumulate != 0u) { total += gradient[out + d]; }
-      gradient[out + d] = total;
+      if (d0 + x < params.DHQK) { product[r] += k[k_start + d0 + x] * value[x]; }
     }
   }
-
-  // The columns' part of x^T dx by row, summed over the 16 invocations of a row.
   workgroupBarrier();
   for (var r = 0u; r < 4u; r++) { products[(4u * (thread / 16u) + r) * 17u + thread % 16u] = product[r]; }
   workgroupBarrier();
   if (thread < TILE && place.row + thread < place.steps) {
     var dot = 0.0;
     for (var x = 0u; x < 16u; x++) { dot += products[thread * 17u + x]; }
-    dots[(work % column_tiles) * plane + place.row0 + place.row + thread] = dot;
+    departing[(work % column_tiles) * plane + place.row0 + place.row + thread] = dot;
+  }
+  sums = add_queries(sums, place, cells * chunks * params.L * params.L, thread);
+
+  for (var r = 0u; r < 4u; r++) {
+    let t = t0 + r;
+    if (t >= place.steps) { break; }
+    let value = row_of(sums, r);
+    let out = at(params.gradient, place.b, place.head, place.first + t);
+    for (var x = 0u; x < 4u; x++) {
+      let d = d0 + x;
+      if (d >= params.DHQK) { break; }
+      var total = value[x];
+      if (params.accumulate != 0u) { total += gradient[out + d]; }
+      gradient[out + d] = total;
+    }
   }
 }

@@ -6,7 +6,7 @@ import type { bindings, params } from './signature.ts';
 
 /** dk of every step from its chunk's later steps and the gradient of the state that the chunk leaves, in float64. */
 export function mlstmChunkwiseBackwardKeysReference(
-  { q, k, v, rows, leaving, scores, gradient, dots }: ReferenceBuffers<typeof bindings>,
+  { q, k, v, rows, leaving, scores, gradient, departing }: ReferenceBuffers<typeof bindings>,
   cell: Readonly<Record<keyof typeof params, number>>,
 ): void {
   const { B, NH, S, DHQK, DHHV, L, accumulate } = cell;
@@ -31,20 +31,21 @@ export function mlstmChunkwiseBackwardKeysReference(
           for (let e = 0; e < DHHV; e++) sum += leaving[row + e]! * v[v0 + e]!;
           sums[d] = toState * sum;
         }
+        const k0 = kAt(b, head, t);
+        for (let start = 0; start < DHQK; start += TILE) {
+          let dot = 0;
+          for (let d = start; d < Math.min(start + TILE, DHQK); d++) dot += k[k0 + d]! * sums[d]!;
+          departing[rowIndex(cell, start / TILE, cell0) + t] = dot;
+        }
         for (let j = t; j < Math.min(first + L, S); j++) {
           const weight = scale * scores[gradientPlane + (entry * L + (j - first)) * L + t - first]!;
           const q0 = qAt(b, head, j);
           for (let d = 0; d < DHQK; d++) sums[d]! += weight * q[q0 + d]!;
         }
-        const [k0, out] = [kAt(b, head, t), gradientAt(b, head, t)];
-        for (let start = 0; start < DHQK; start += TILE) {
-          let dot = 0;
-          for (let d = start; d < Math.min(start + TILE, DHQK); d++) {
-            const value = sums[d]!;
-            dot += k[k0 + d]! * value;
-            gradient[out + d] = accumulate ? gradient[out + d]! + value : value;
-          }
-          dots[rowIndex(cell, start / TILE, cell0) + t] = dot;
+        const out = gradientAt(b, head, t);
+        for (let d = 0; d < DHQK; d++) {
+          const value = sums[d]!;
+          gradient[out + d] = accumulate ? gradient[out + d]! + value : value;
         }
       }
     }

@@ -1,7 +1,8 @@
 /**
  * `q, k [B, NH, S, DHQK]`, `v [B, NH, S, DHHV]` and `gradient [B, NH, S, DHQK]` by their layouts; `rows`, `leaving` and
  * `scores` as `mlstm_backward_rows`, `mlstm_chunkwise_backward_states` and `mlstm_chunkwise_backward_scores` made them.
- * With `accumulate` 1, dk is added to `gradient`. `dots` gets kᵀdk of each step, by 64 columns: [column tiles, B, NH, S].
+ * With `accumulate` 1, dk is added to `gradient`. `departing` gets the leaving state's part of kᵀdk of each step, by 64
+ * columns: [column tiles, B, NH, S].
  */
 export const bindings = {
   q: { access: 'read', dtypes: ['fp32'] },
@@ -11,7 +12,7 @@ export const bindings = {
   leaving: { access: 'read', dtypes: ['fp32'] },
   scores: { access: 'read', dtypes: ['fp32'] },
   gradient: { access: 'read-write', dtypes: ['fp32'] },
-  dots: { access: 'write', dtypes: ['fp32'] },
+  departing: { access: 'write', dtypes: ['fp32'] },
 } as const;
 
 export const params = {

@@ -14,7 +14,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> entering: array<f32>;          // C | n | m, each [B, NH, NC, ...]
 @group(0) @binding(5) var<storage, read> scores: array<f32>;            // S | G, each [B, NH, NC, L, L]
 @group(0) @binding(6) var<storage, read_write> gradient: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dots: array<f32>;        // [column tiles, B, NH, S]
+@group(0) @binding(7) var<storage, read_write> arriving: array<f32>;    // [column tiles, B, NH, S]
 @group(0) @binding(8) var<uniform> params: Params;
 
 var<workgroup> products: array<f32, 1088>;           // [row, 17]
@@ -114,33 +114,38 @@ fn mlstm_chunkwise_backward_queries(@builtin(workgroup_id) group: vec3<u32>, @bu
   sums.r1 = inverse.y * sums.r1 + denominator.y * n;
   sums.r2 = inverse.z * sums.r2 + denominator.z * n;
   sums.r3 = inverse.w * sums.r3 + denominator.w * n;
-  sums = add_keys(sums, place, cells * chunks * params.L * params.L, thread);
-
   let scale = inverseSqrt(f32(params.DHQK));
+  // The columns' part of what comes through the state, summed over the 16 invocations of a row.
   var product = vec4<f32>();
   for (var r = 0u; r < 4u; r++) {
-    let j = j0 + r;
-    if (j >= place.steps) { break; }
+    if (j0 + r >= place.steps) { break; }
+    let q_start = at(params.q, place.b, place.head, place.first + j0 + r);
     let value = scale * row_of(sums, r);
-    let q_start = at(params.q, place.b, place.head, place.first + j);
-    let out = at(params.gradient, place.b, place.head, place.first + j);
     for (var x = 0u; x < 4u; x++) {
-      let d = d0 + x;
-      if (d >= params.DHQK) { break; }
-      product[r] += q[q_start + d] * value[x];
-      var total = value[x];
-      if (params.accumulate != 0u) { total += gradient[out + d]; }
-      gradient[out + d] = total;
+      if (d0 + x < params.DHQK) { product[r] += q[q_start + d0 + x] * value[x]; }
     }
   }
-
-  // The columns' part of x^T dx by row, summed over the 16 invocations of a row.
   workgroupBarrier();
   for (var r = 0u; r < 4u; r++) { products[(4u * (thread / 16u) + r) * 17u + thread % 16u] = product[r]; }
   workgroupBarrier();
   if (thread < TILE && place.row + thread < place.steps) {
     var dot = 0.0;
     for (var x = 0u; x < 16u; x++) { dot += products[thread * 17u + x]; }
-    dots[(work % column_tiles) * plane + place.row0 + place.row + thread] = dot;
+    arriving[(work % column_tiles) * plane + place.row0 + place.row + thread] = dot;
+  }
+  sums = add_keys(sums, place, cells * chunks * params.L * params.L, thread);
+
+  for (var r = 0u; r < 4u; r++) {
+    let j = j0 + r;
+    if (j >= place.steps) { break; }
+    let value = scale * row_of(sums, r);
+    let out = at(params.gradient, place.b, place.head, place.first + j);
+    for (var x = 0u; x < 4u; x++) {
+      let d = d0 + x;
+      if (d >= params.DHQK) { break; }
+      var total = value[x];
+      if (params.accumulate != 0u) { total += gradient[out + d]; }
+      gradient[out + d] = total;
+    }
   }
 }

@@ -6,7 +6,7 @@ import type { bindings, params } from './signature.ts';
 
 /** dq of every step from its chunk's steps so far and the state that the chunk was entered with, in float64. */
 export function mlstmChunkwiseBackwardQueriesReference(
-  { q, k, dh, rows, entering, scores, gradient, dots }: ReferenceBuffers<typeof bindings>,
+  { q, k, dh, rows, entering, scores, gradient, arriving }: ReferenceBuffers<typeof bindings>,
   cell: Readonly<Record<keyof typeof params, number>>,
 ): void {
   const { B, NH, S, DHQK, DHHV, L, accumulate } = cell;
@@ -34,21 +34,22 @@ export function mlstmChunkwiseBackwardQueriesReference(
           for (let e = 0; e < DHHV; e++) sum += entering[row + e]! * dh[dh0 + e]!;
           sums[d] = inverse * sum + denominator * entering[planes.n * NC + entry * DHQK + d]!;
         }
+        const q0 = qAt(b, head, j);
+        for (let start = 0; start < DHQK; start += TILE) {
+          let dot = 0;
+          for (let d = start; d < Math.min(start + TILE, DHQK); d++) dot += q[q0 + d]! * sums[d]!;
+          arriving[rowIndex(cell, start / TILE, cell0) + j] = dot * scale;
+        }
         const row = gradientPlane + (entry * L + (j - first)) * L;
         for (let t = first; t <= j; t++) {
           const weight = scores[row + t - first]!;
           const k0 = kAt(b, head, t);
           for (let d = 0; d < DHQK; d++) sums[d]! += weight * k[k0 + d]!;
         }
-        const [q0, out] = [qAt(b, head, j), gradientAt(b, head, j)];
-        for (let start = 0; start < DHQK; start += TILE) {
-          let dot = 0;
-          for (let d = start; d < Math.min(start + TILE, DHQK); d++) {
-            const value = sums[d]! * scale;
-            dot += q[q0 + d]! * value;
-            gradient[out + d] = accumulate ? gradient[out + d]! + value : value;
-          }
-          dots[rowIndex(cell, start / TILE, cell0) + j] = dot;
+        const out = gradientAt(b, head, j);
+        for (let d = 0; d < DHQK; d++) {
+          const value = sums[d]! * scale;
+          gradient[out + d] = accumulate ? gradient[out + d]! + value : value;
         }
       }
     }

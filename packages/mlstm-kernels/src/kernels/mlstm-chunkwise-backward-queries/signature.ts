@@ -1,7 +1,8 @@
 /**
  * `q, k [B, NH, S, DHQK]`, `dh [B, NH, S, DHHV]` and `gradient [B, NH, S, DHQK]` by their layouts; `rows`, `entering` and
  * `scores` as `mlstm_backward_rows`, `mlstm_chunkwise_states` and `mlstm_chunkwise_backward_scores` made them. With
- * `accumulate` 1, dq is added to `gradient`. `dots` gets qᵀdq of each step, by 64 columns: [column tiles, B, NH, S].
+ * `accumulate` 1, dq is added to `gradient`. `arriving` gets the entering state's part of qᵀdq of each step, by 64 columns:
+ * [column tiles, B, NH, S].
  */
 export const bindings = {
   q: { access: 'read', dtypes: ['fp32'] },
@@ -11,7 +12,7 @@ export const bindings = {
   entering: { access: 'read', dtypes: ['fp32'] },
   scores: { access: 'read', dtypes: ['fp32'] },
   gradient: { access: 'read-write', dtypes: ['fp32'] },
-  dots: { access: 'write', dtypes: ['fp32'] },
+  arriving: { access: 'write', dtypes: ['fp32'] },
 } as const;
 
 export const params = {

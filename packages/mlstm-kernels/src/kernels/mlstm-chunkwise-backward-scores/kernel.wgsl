@@ -1,6 +1,7 @@
 // Scores of 64 steps j of a chunk against 64 steps t <= j, for one (b, head), and what their gradients are multiplied by:
 //   D_jt = i_t + (sum of logf over t+1..j);  S_jt = (q_j^T k_t) exp(D_jt - m_j), q scaled by 1/sqrt(DHQK)
-//   G_jt = (dh_j^T v_t / N_j + dden_j) exp(D_jt - m_j)
+//   dS_jt = dh_j^T v_t / N_j + dden_j;  G_jt = dS_jt exp(D_jt - m_j);  F_jt = dS_jt S_jt
+// and the sums of F over the tile by j and by t, without those of a step to itself.
 // D is never a difference of cumulative sums, which closed forget gates would make inexact, but a sum of parts that lie
 // side by side: the rest of t's four steps, whole fours and tiles between, j's four steps up to j.
 
@@ -12,7 +13,8 @@ struct Params { q: Layout, k: Layout, v: Layout, dh: Layout, B: u32, NH: u32, S:
 @group(0) @binding(3) var<storage, read> dh: array<f32>;
 @group(0) @binding(4) var<storage, read> rows: array<f32>;
 @group(0) @binding(5) var<storage, read_write> scores: array<f32>;    // S | G, each [B, NH, NC, L, L]
-@group(0) @binding(6) var<uniform> params: Params;
+@group(0) @binding(6) var<storage, read_write> flows: array<f32>;     // reaching j | sent by t, each [T, B, NH, S] | F_tt
+@group(0) @binding(7) var<uniform> params: Params;
 
 const FOURS = 16u;                                   // of a tile's steps
 
@@ -21,6 +23,8 @@ var<workgroup> forget_j: array<f32, TILE>;
 var<workgroup> four_t: array<f32, FOURS>;            // sums of logf over fours
 var<workgroup> four_j: array<f32, FOURS>;
 var<workgroup> between: array<f32, THREADS>;         // logf of the tiles between, summed up
+
+var<workgroup> flow: array<f32, 1088>;               // [64, 17]
 
 // Where a workgroup is: its chunk's first step in the sequence, its tiles' first steps in the chunk.
 struct Place { b: u32, head: u32, first: u32, steps: u32, j: u32, t: u32, row0: u32 }
@@ -150,20 +154,51 @@ fn mlstm_chunkwise_backward_scores(@builtin(workgroup_id) group: vec3<u32>, @bui
   for (var x = 0u; x < 4u; x++) {
     if (t0 + x < place.steps) { log_input[x] = rows[LOG_INPUT * plane + place.row0 + t0 + x]; }
   }
+  var sent = vec4<f32>();
+  workgroupBarrier();
   for (var r = 0u; r < 4u; r++) {
     let j = place.j + 4u * (thread / 16u) + r;
-    if (j >= place.steps) { return; }
-    let row = place.row0 + j;
-    let exponent = log_input + row_of(decay, r) - rows[STABILIZER * plane + row];
-    let score = scale * row_of(products, r);
-    let gradient = rows[INVERSE * plane + row] * row_of(gradients, r) + rows[DENOMINATOR * plane + row];
-    for (var x = 0u; x < 4u; x++) {
-      if (t0 + x >= params.L) { break; }
-      let kept = t0 + x <= j;
-      let factor = exp_down(exponent[x]);
-      let index = (entry * params.L + j) * params.L + t0 + x;
-      scores[index] = select(0.0, score[x] * factor, kept);
-      scores[gradient_plane + index] = select(0.0, gradient[x] * factor, kept);
+    var reaching = 0.0;
+    if (j < place.steps) {
+      let row = place.row0 + j;
+      let exponent = log_input + row_of(decay, r) - rows[STABILIZER * plane + row];
+      let score = scale * row_of(products, r);
+      let gradient = rows[INVERSE * plane + row] * row_of(gradients, r) + rows[DENOMINATOR * plane + row];
+      for (var x = 0u; x < 4u; x++) {
+        let t = t0 + x;
+        if (t >= params.L) { break; }
+        let index = (entry * params.L + j) * params.L + t;
+        if (t > j) {
+          scores[index] = 0.0;
+          scores[gradient_plane + index] = 0.0;
+          continue;
+        }
+        let factor = exp_down(exponent[x]);
+        scores[index] = score[x] * factor;
+        scores[gradient_plane + index] = gradient[x] * factor;
+        let passing = score[x] * factor * gradient[x];
+        if (t < j) {
+          reaching += passing;
+          sent[x] += passing;
+        } else {
+          flows[2u * tiles * plane + row] = passing;
+        }
+      }
     }
+    flow[(4u * (thread / 16u) + r) * 17u + thread % 16u] = reaching;
+  }
+  workgroupBarrier();
+  if (thread < TILE && place.j + thread < place.steps) {
+    var sum = 0.0;
+    for (var x = 0u; x < 16u; x++) { sum += flow[thread * 17u + x]; }
+    flows[place.t / TILE * plane + place.row0 + place.j + thread] = sum;
+  }
+  workgroupBarrier();
+  for (var x = 0u; x < 4u; x++) { flow[(4u * (thread % 16u) + x) * 17u + thread / 16u] = sent[x]; }
+  workgroupBarrier();
+  if (thread < TILE && place.t + thread < place.steps) {
+    var sum = 0.0;
+    for (var x = 0u; x < 16u; x++) { sum += flow[thread * 17u + x]; }
+    flows[(tiles + place.j / TILE) * plane + place.row0 + place.t + thread] = sum;
   }
 }

@@ -1,6 +1,8 @@
 /**
  * `q, k [B, NH, S, DHQK]`, `v, dh [B, NH, S, DHHV]` by their layouts, `rows` as `mlstm_backward_rows` made them.
- * `scores` gets two planes [B, NH, NC, L, L] for step j, then step t <= j of a chunk: S_jt and G_jt. The rest is undefined.
+ * `scores` gets two planes [B, NH, NC, L, L] for step j, then step t <= j of a chunk: S_jt and G_jt. `flows` gets sums of
+ * F_jt, what passes from step t to step j: by 64 steps, T of them a chunk, what reaches j from earlier t [T, B, NH, S] and
+ * what t sends to later j [T, B, NH, S], then F_tt [B, NH, S]. The rest, where t > j, is undefined.
  */
 export const bindings = {
   q: { access: 'read', dtypes: ['fp32'] },
@@ -9,6 +11,7 @@ export const bindings = {
   dh: { access: 'read', dtypes: ['fp32'] },
   rows: { access: 'read', dtypes: ['fp32'] },
   scores: { access: 'write', dtypes: ['fp32'] },
+  flows: { access: 'write', dtypes: ['fp32'] },
 } as const;
 
 export const params = {
