@@ -1,6 +1,7 @@
 import type { DeviceKindOfCase, KindOfCase } from '../job.ts';
 import { huggingFaceCheckpoint } from './huggingface-checkpoint.ts';
 import { mlstmCell } from './mlstm.ts';
+import { slstmCell } from './slstm.ts';
 import { tokenizerCase } from './tokenizer.ts';
 import { xlstmLarge } from './xlstm-large.ts';
 
@@ -20,7 +21,7 @@ export const KINDS: Readonly<Record<string, KindOfCase>> = {
   xLSTMLarge: xlstmLarge,
   'huggingface-checkpoint': huggingFaceCheckpoint,
   tokenizer: tokenizerCase,
-  slstm: withoutComputation(startsWithOneOf('x', 'recurrent_kernel', 'bias', 'state_initial', 'dy')),
+  slstm: slstmCell,
   xLSTMBlockStack: withoutComputation(startsWithOneOf('x', 'dy', 'param.')),
   xLSTMLMModel: withoutComputation(startsWithOneOf('tokens', 'targets', 'param.')),
   training: withoutComputation(startsWithOneOf('sequences', 'init.')),
