@@ -5,7 +5,8 @@ import { mayHaveVulkanDriver } from './vulkan-drivers.ts';
 export interface AdapterOptions {
   powerPreference?: GPUPowerPreference;
   /**
-   * Dawn toggles for Node, such as `vulkan_enable_f16_on_nvidia`; a browser refuses them.
+   * Dawn toggles for Node, such as `vulkan_enable_f16_on_nvidia`; one that is to be off has a minus before it, such as
+   * `-timestamp_quantization`. A browser refuses them.
    * Dawn reads toggles when its instance is made, so the first call in a process decides.
    */
   toggles?: readonly string[];
@@ -35,8 +36,12 @@ async function openDawn(toggles: readonly string[]): Promise<GPU> {
   for (const [name, value] of Object.entries(dawn.globals)) {
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
-  const enabled = toggles.length > 0 ? [`enable-dawn-features=${toggles.join(',')}`] : [];
-  return dawn.create(enabled);
+  const off = toggles.filter((toggle) => toggle.startsWith('-')).map((toggle) => toggle.slice(1));
+  const on = toggles.filter((toggle) => !toggle.startsWith('-'));
+  return dawn.create([
+    ...(on.length > 0 ? [`enable-dawn-features=${on.join(',')}`] : []),
+    ...(off.length > 0 ? [`disable-dawn-features=${off.join(',')}`] : []),
+  ]);
 }
 
 function isNode(): boolean {

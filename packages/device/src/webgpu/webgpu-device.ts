@@ -11,6 +11,7 @@ import { ALL_ERRORS, ErrorWatch } from './error-watch.ts';
 import { WebGpuBuffer } from './gpu-buffer.ts';
 import { descriptorFor, kernelLimits, listLimits } from './limits.ts';
 import { PipelineCache } from './pipelines.ts';
+import { profileCommands } from './profile.ts';
 import { StagingPool } from './staging.ts';
 import { UniformCache } from './uniforms.ts';
 
@@ -101,7 +102,7 @@ export class WebGpuDevice extends Device {
     }
     if (x === 0 || y === 0 || z === 0) return;
     const bound = this.#watch.guard(() => this.#bind(plain, variant, facts, buffers));
-    this.#queue({ type: 'dispatch', ...bound, x, y, z });
+    this.#queue({ type: 'dispatch', kernel: `${kernel.id}/${variant.name}`, ...bound, x, y, z });
   }
 
   record(build: () => void, label = 'program'): Program {
@@ -115,10 +116,20 @@ export class WebGpuDevice extends Device {
       this.#recording = undefined;
     }
     recording.buffers.delete(undefined as unknown as DeviceBuffer);
-    return new WebGpuProgram(label, recording.commands, [...recording.buffers], (commands) => {
-      this.assertUsable(`program.run ("${label}")`);
-      this.refuseInRecord('program.run', this.#recording !== undefined);
-      for (const command of commands) this.#encoder.add(command);
+    const assertIdle = (operation: string) => {
+      this.assertUsable(`${operation} ("${label}")`);
+      this.refuseInRecord(operation, this.#recording !== undefined);
+    };
+    return new WebGpuProgram(label, recording.commands, [...recording.buffers], {
+      replay: (commands) => {
+        assertIdle('program.run');
+        for (const command of commands) this.#encoder.add(command);
+      },
+      profile: async (commands) => {
+        assertIdle('program.profile');
+        await this.sync();
+        return profileCommands(this.gpu, commands);
+      },
     });
   }
 

@@ -70,7 +70,9 @@ it('gradients are what differences of the forward pass say, in float64 along ran
       const random = new Random(seed);
       const sigmoid = options.gate === 'sigmoid';
       const made = randomCell(random, shape, { gates, extremes: false, initial: true, sigmoid }) as Full;
-      const cell = Object.fromEntries(Object.entries(made).map(([part, data]) => [part, wide(data)])) as unknown as Full;
+      const cell = Object.fromEntries(
+        Object.entries(made).map(([part, data]) => [part, wide(data)]),
+      ) as unknown as Full;
       // Steps whose terms nearly cancel magnify differences beyond measure; they count less.
       const weigh = oracle(shape, cell, options).condition;
       const dh = wide(random.normals(weigh.length).map((x, index) => x * weigh[index]! ** 2));

@@ -21,7 +21,7 @@ struct Params {
 
 override UNITS: u32 = 1;
 override SHARED: u32 = 1;             // whether a step's gate gradients fit workgroup memory; else they are read from dx
-override SHARED_GATES: u32 = 4;       // 4 DH where they do
+override SHARED_GATES: u32 = 4;       // at least 4 DH where they do
 override HAS_DY: u32 = 1;
 const ROWS = 4u;
 const SLICES = 4u;                    // as many as rows

@@ -18,9 +18,9 @@ struct Params {
 @group(0) @binding(6) var<uniform> params: Params;
 
 override UNITS: u32 = 1;
-override Y_WORDS: u32 = 4;            // 4 DH
+override Y_WORDS: u32 = 4;            // at least 4 DH
 override RESIDENT: u32 = 0;           // whether R is kept in workgroup memory
-override RESIDENT_WEIGHTS: u32 = 1;   // DH * DH where it is
+override RESIDENT_WEIGHTS: u32 = 1;   // at least DH * DH where it is
 override HAS_SAVED: u32 = 0;
 const ROWS = 4u;
 const SLICES = 4u;                    // as many as rows

@@ -41,7 +41,7 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
     shape('extreme gates', [2, 24, 2, 8], { extremes: true, initial: 'empty' }),
     shape('clipped', [2, 11, 2, 6], { clip: 0.2 }),
     shape('nothing saved', [1, 6, 1, 64], { saved: false }),
-    shape('more units than a workgroup takes at once', [2, 3, 1, 301], { initial: 'empty' }),
+    shape('more units than a workgroup takes at once', [2, 3, 1, 150], { initial: 'empty' }),
   ],
   tolerances: { state: FLOAT32, y: FLOAT32, saved: FLOAT32 },
   bench: [
