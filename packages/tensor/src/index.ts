@@ -9,6 +9,14 @@ export {
   siluBackward,
 } from './kernels/activation-backward/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
+export { type CausalConvInputs, causalConv, causalConvKernel } from './kernels/causal-conv/index.ts';
+export {
+  type CausalConvBackwardInputs,
+  type CausalConvBackwardTargets,
+  causalConvBackward,
+  causalConvBackwardKernel,
+} from './kernels/causal-conv-backward/index.ts';
+export { causalConvWeightBackwardKernel } from './kernels/causal-conv-weight-backward/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
 export { addTo, copyColumns, copyColumnsKernel, copyTo } from './kernels/copy-columns/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
