@@ -11,7 +11,6 @@ export {
 export { adamwKernel } from './kernels/adamw/index.ts';
 export { addScaled, addScaledKernel } from './kernels/add-scaled/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
-export { clipScaleKernel } from './kernels/clip-scale/index.ts';
 export { type CausalConvInputs, causalConv, causalConvKernel } from './kernels/causal-conv/index.ts';
 export {
   type CausalConvBackwardInputs,
@@ -20,6 +19,7 @@ export {
   causalConvBackwardKernel,
 } from './kernels/causal-conv-backward/index.ts';
 export { causalConvWeightBackwardKernel } from './kernels/causal-conv-weight-backward/index.ts';
+export { clipScaleKernel } from './kernels/clip-scale/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
 export { addTo, copyColumns, copyColumnsKernel, copyTo } from './kernels/copy-columns/index.ts';
 export { crossEntropyKernel } from './kernels/cross-entropy/index.ts';
