@@ -12,6 +12,15 @@ export const CELL_OUTPUT: Tolerance = {
     'single elements: numerator and denominator are sums of terms of both signs, whose rounding stays while they cancel',
 };
 
+/** Gradients of a single cell, relative to the largest element of their tensor. */
+export const CELL_GRADIENT: Tolerance = {
+  relativeRms: 1e-5,
+  atol: 1e-5,
+  rtol: 1e-4,
+  reason:
+    'single elements: gradients of a step grow as its normaliser shrinks, and small ones are what large terms left',
+};
+
 /**
  * Memories, as c·exp(m) and n·exp(m) relative to the largest element of their head; so `atol` is relative, and small
  * elements of a head are not held to more than its large ones can be.

@@ -65,7 +65,11 @@ async function truth(shape: MlstmShape, { cell, upstream }: Made, options: Mlstm
 function expectSame(actual: Gradients, expected: Gradients): void {
   for (const part of GRADIENTS) {
     const largest = expected[part].reduce((most, value) => Math.max(most, Math.abs(value)), 1);
-    const result = compare(actual[part], expected[part], { relativeRms: 1, atol: 3e-5 * largest, rtol: 0 });
+    const result = compare(actual[part], expected[part], {
+      relativeRms: Number.POSITIVE_INFINITY,
+      atol: 3e-5 * largest,
+      rtol: 0,
+    });
     expect(result.pass, `d${part}: worst ${JSON.stringify(result.worst)}, share ${result.share}`).toBe(true);
   }
 }
