@@ -48,7 +48,7 @@ describe('matching', () => {
 
   it('finds benches by any part of the path, kebab or snake', () => {
     expect(paths).toContain(rmsNorm);
-    expect(matching(paths, 'RMS_norm', (path) => path)).toEqual([rmsNorm]);
+    expect(matching(paths, 'RMS_norm/', (path) => path)).toEqual([rmsNorm]);
     expect(matching(paths, undefined, (path) => path)).toEqual(paths);
   });
 
