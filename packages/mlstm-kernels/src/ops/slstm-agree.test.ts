@@ -147,6 +147,34 @@ await describeDevices('sLSTM', (device) => {
     expect(await runSlstm(device, shape, arrays, { dy })).toEqual(plain);
   });
 
+  it('computes each gradient by itself, and leaves the others alone', async () => {
+    const shape = { B: 2, S: 4, NH: 2, DH: 5 };
+    const { B, S, NH, DH } = shape;
+    const random = new Random(9);
+    const arrays = slstmArrays(random, shape);
+    const dlast = random.normals(slstmStateLength(shape));
+    const all = await runSlstm(device, shape, arrays, { dlast });
+    using arena = new Arena(device);
+    const upload = (data: Float32Array) => {
+      const buffer = arena.alloc('fp32', data.length);
+      device.upload(buffer, data);
+      return buffer;
+    };
+    const [recurrent, bias, state] = [upload(arrays.recurrent), upload(arrays.bias), upload(arrays.state)];
+    const x = { buffer: upload(arrays.x), layout: slstmInputLayout(shape) };
+    const y = { buffer: upload(new Float32Array(B * S * NH * DH)), layout: headMajor(shape, DH) };
+    const saved = upload(new Float32Array(slstmSavedLength(shape)));
+    slstm(arena, shape, { x, recurrent, bias, state, y, saved });
+    const given = { recurrent, saved, y, dlast: upload(dlast) };
+    const names = { x: 'dx', recurrent: 'drecurrent', bias: 'dbias', state: 'dstate' } as const;
+    for (const [name, output] of Object.entries(names)) {
+      const buffer = upload(new Float32Array(all[output].length).fill(Number.NaN));
+      slstmBackward(arena, shape, given, { [name]: { buffer, ...(name === 'x' ? { layout: x.layout } : {}) } });
+      expect(await device.read(buffer), name).toEqual(all[output]);
+      arena.release(buffer);
+    }
+  });
+
   it('sums the weight gradient of many rows in parts', async () => {
     const shape = { B: 4, S: 160, NH: 1, DH: 3 };
     const random = new Random(12);

@@ -7,6 +7,9 @@ import { inputLayoutParams } from '../slstm-layout.ts';
 import { forwardParams, type SlstmOptions } from '../slstm-options.ts';
 import { recurrentLength, requireSlstmShape, type SlstmShape } from '../slstm-shape.ts';
 
+/** Heads up to this size are not worth packing for a single step. */
+const MOST_UNPACKED = 32;
+
 /** Queues the weights in the order that a sequence kernel reads them in; the caller releases the buffer. */
 export function packRecurrent(
   arena: Arena,
@@ -32,7 +35,7 @@ export function packRecurrent(
  *
  * Pre-activations of i and f below −1e30, −∞ included, count as −1e30.
  *
- * @param arena where the weights are rearranged for a sequence; a single step takes nothing from it
+ * @param arena where the weights are rearranged, but for a single step of small heads
  * @param inputs `x [B, S, 4, NH, DH]`, `recurrent [NH, 4 * DH, DH]`, `bias [4, NH, DH]`, `state`, `y [B, NH, S, DH]` and
  *   `saved` on demand, all fp32
  * @throws ShapeError, DtypeError, OptionError before anything is queued. Source: xLSTM (2405.04517), section 2.2.
@@ -48,7 +51,7 @@ export function slstm(arena: Arena, shape: SlstmShape, inputs: SlstmInputs, opti
   requireSlstmInputs('slstm', shape, inputs);
   const { B, S, NH, DH } = shape;
   const { x, recurrent, bias, state, y, saved } = inputs;
-  const packed = S > 1 ? packRecurrent(arena, shape, recurrent, 'by input') : undefined;
+  const packed = S > 1 || DH > MOST_UNPACKED ? packRecurrent(arena, shape, recurrent, 'by input') : undefined;
   try {
     arena.device.launch(slstmForwardKernel, {
       buffers: { x: x.buffer, recurrent: packed ?? recurrent, bias, state, y: y.buffer, saved },

@@ -95,7 +95,20 @@ fn slstm_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroup
       var sum2 = vec4(0.0);
       var sum3 = vec4(0.0);
       if (unit < DH) {
-        for (var k = k_first; k < k_end; k++) {
+        // Four weights are on their way at a time.
+        var k = k_first;
+        for (; k + 4u <= k_end; k += 4u) {
+          let w0 = weight(head, k, unit);
+          let w1 = weight(head, k + 1u, unit);
+          let w2 = weight(head, k + 2u, unit);
+          let w3 = weight(head, k + 3u, unit);
+          let y0 = k * ROWS;
+          sum0 += w0 * previous[y0] + w1 * previous[y0 + 4u] + w2 * previous[y0 + 8u] + w3 * previous[y0 + 12u];
+          sum1 += w0 * previous[y0 + 1u] + w1 * previous[y0 + 5u] + w2 * previous[y0 + 9u] + w3 * previous[y0 + 13u];
+          sum2 += w0 * previous[y0 + 2u] + w1 * previous[y0 + 6u] + w2 * previous[y0 + 10u] + w3 * previous[y0 + 14u];
+          sum3 += w0 * previous[y0 + 3u] + w1 * previous[y0 + 7u] + w2 * previous[y0 + 11u] + w3 * previous[y0 + 15u];
+        }
+        for (; k < k_end; k++) {
           let w = weight(head, k, unit);
           sum0 += w * previous[k * ROWS];
           sum1 += w * previous[k * ROWS + 1u];

@@ -1,4 +1,4 @@
-// R as checkpoints have it: for a single step, which reads it once.
+// R as checkpoints have it: for a single step of small heads.
 
 @group(0) @binding(1) var<storage, read> recurrent: array<f32>;  // [NH, 4, DH_out, DH_in]
 

@@ -47,7 +47,8 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
   bench: [
     shape('wide heads', [16, 1024, 3, 256]),
     shape('narrow heads', [64, 512, 4, 64]),
-    shape('one step', [1, 1, 4, 256], { packed: 0, saved: false }),
+    shape('one step', [1, 1, 4, 256], { saved: false }),
+    shape('one step, plain weights', [1, 1, 4, 32], { packed: 0, saved: false }),
   ],
   cost: ({ B, S, NH, DH }, { saved }) => ({
     flops: 8 * B * S * NH * DH * DH,
