@@ -9,6 +9,8 @@ export {
   siluBackward,
 } from './kernels/activation-backward/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
+export { blockDiagonalLinearKernel } from './kernels/block-diagonal-linear/index.ts';
+export { blockDiagonalWeightBackwardKernel } from './kernels/block-diagonal-weight-backward/index.ts';
 export { type CausalConvInputs, causalConv, causalConvKernel } from './kernels/causal-conv/index.ts';
 export {
   type CausalConvBackwardInputs,
@@ -19,6 +21,7 @@ export {
 export { causalConvWeightBackwardKernel } from './kernels/causal-conv-weight-backward/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
 export { addTo, copyColumns, copyColumnsKernel, copyTo } from './kernels/copy-columns/index.ts';
+export { type DropoutOptions, dropout, dropoutBackward, dropoutKernel } from './kernels/dropout/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { fill, fillKernel } from './kernels/fill/index.ts';
 export { gatedActivation, gatedActivationKernel, swiglu } from './kernels/gated-activation/index.ts';
@@ -71,6 +74,16 @@ export {
   softCapBackwardKernel,
 } from './kernels/soft-cap-backward/index.ts';
 export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
+export {
+  type BlockDiagonalProjection,
+  blockDiagonalLinear,
+  blockDiagonalLinears,
+} from './ops/block-diagonal-linear.ts';
+export {
+  type BlockDiagonalLinearBackwardInputs,
+  type BlockDiagonalLinearBackwardTargets,
+  blockDiagonalLinearBackward,
+} from './ops/block-diagonal-linear-backward.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { type LinearBackwardInputs, type LinearBackwardTargets, linearBackward } from './ops/linear-backward.ts';
 export { type Parameter, type ParameterShape, Parameters } from './parameters.ts';
