@@ -37,6 +37,11 @@ export abstract class Device implements DeviceIdentity, Disposable {
   abstract readonly info: DeviceInfo;
   /** The largest buffer, in bytes, that one binding can reach. */
   abstract readonly maxBufferBytes: number;
+  /**
+   * How many bytes the device holds in all, at the very most, where that can be known: the cpu device tells the machine's
+   * memory; WebGPU tells nobody.
+   */
+  abstract readonly memoryBytes: number | undefined;
   readonly ledger: BufferLedger = new BufferLedger();
   #disposed = false;
 

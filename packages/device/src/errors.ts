@@ -31,6 +31,11 @@ export class CheckpointError extends XlstmError {
   override name = 'CheckpointError';
 }
 
+/** NaN or infinity where numbers are needed: a gradient, a loss. */
+export class NumericsError extends XlstmError {
+  override name = 'NumericsError';
+}
+
 /** A saved state that is damaged, or of another model or version. */
 export class StateError extends XlstmError {
   override name = 'StateError';

@@ -21,7 +21,7 @@ export {
 } from './kernel.ts';
 export type { Launch } from './launch.ts';
 export type { LiveBuffers } from './ledger.ts';
-export type { Program } from './program.ts';
+export type { ProfiledDispatch, Program } from './program.ts';
 export {
   DEVICE_CHOICES,
   type DeviceChoice,

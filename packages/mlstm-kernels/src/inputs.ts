@@ -16,6 +16,11 @@ export interface MlstmInputs {
   f: Operand;
   state: DeviceBuffer;
   h: Operand;
+  /**
+   * Gets what the backward pass needs of every step, fp32: planes m and signed denominator, each `[B, NH, S]`. For the
+   * chunkwise and the parallel form.
+   */
+  readout?: DeviceBuffer;
 }
 
 /** Options that every form of the cell takes. */
@@ -61,7 +66,13 @@ export function cellParams(operation: string, options: MlstmOptions, known: read
   return { sigmoid: gate === 'sigmoid' ? 1 : 0, normalize: normalize ? 1 : 0, eps };
 }
 
-function requireOperand(operation: string, name: string, operand: Operand, shape: MlstmShape, width: number): void {
+export function requireOperand(
+  operation: string,
+  name: string,
+  operand: Operand,
+  shape: MlstmShape,
+  width: number,
+): void {
   const { buffer, layout } = operand;
   if (buffer.dtype !== 'fp32') {
     throw new DtypeError(
@@ -85,19 +96,60 @@ function requireOperand(operation: string, name: string, operand: Operand, shape
 }
 
 /** Whether two of the output's rows could fall together, which would make the result depend on timing. */
-function overlaps({ layout }: Operand, shape: MlstmShape): boolean {
+export function rowsOverlap({ layout }: Operand, shape: MlstmShape, width: number): boolean {
   const dimensions = [
     { size: shape.B, stride: layout.batch },
     { size: shape.NH, stride: layout.head },
     { size: shape.S, stride: layout.step },
   ].filter(({ size }) => size > 1);
   dimensions.sort((a, b) => a.stride - b.stride);
-  let extent = shape.DHHV;
+  let extent = width;
   for (const { size, stride } of dimensions) {
     if (stride < extent) return true;
     extent += (size - 1) * stride;
   }
   return false;
+}
+
+/** Checks a buffer of the planes C | n | m. */
+export function requireState(operation: string, name: string, state: DeviceBuffer, shape: MlstmShape): void {
+  if (state.dtype !== 'fp32') {
+    throw new DtypeError(
+      `${operation}: ${name} must be fp32, got ${state.dtype} ("${state.label}"); allocate it as fp32`,
+    );
+  }
+  const length = mlstmStateLength(shape);
+  if (state.length !== length) {
+    throw new ShapeError(
+      `${operation}: ${name} must have ${length} elements (C | n | m), got ${state.length} ("${state.label}"); allocate mlstmStateLength(shape)`,
+    );
+  }
+}
+
+/** Checks a buffer of the planes m | denominator. */
+export function requireReadout(operation: string, readout: DeviceBuffer, { B, NH, S }: MlstmShape): void {
+  if (readout.dtype !== 'fp32' || readout.length !== 2 * B * NH * S) {
+    throw new ShapeError(
+      `${operation}: readout must be fp32 of ${2 * B * NH * S} elements (m | denominator), got ${readout.length} ${readout.dtype} ("${readout.label}"); allocate 2 * B * NH * S`,
+    );
+  }
+}
+
+type Named = Readonly<Record<string, DeviceBuffer | undefined>>;
+
+/** What is written must share its buffer with nothing else, since one launch cannot bind a buffer twice then. */
+export function requireApart(operation: string, read: Named, written: Named): void {
+  const outputs = Object.entries(written);
+  for (const [place, [name, buffer]] of outputs.entries()) {
+    if (!buffer) continue;
+    for (const [other, taken] of [...Object.entries(read), ...outputs.slice(0, place)]) {
+      if (taken === buffer) {
+        throw new OptionError(
+          `${operation}: ${other} and ${name}, which is written, share buffer "${buffer.label}"; use two`,
+        );
+      }
+    }
+  }
 }
 
 /** Checks shape and buffers before anything is queued. */
@@ -106,36 +158,17 @@ export function requireInputs(operation: string, shape: MlstmShape, inputs: Mlst
   for (const name of ['q', 'k'] as const) requireOperand(operation, name, inputs[name], shape, shape.DHQK);
   for (const name of ['v', 'h'] as const) requireOperand(operation, name, inputs[name], shape, shape.DHHV);
   for (const name of ['i', 'f'] as const) requireOperand(operation, name, inputs[name], shape, 1);
-  if (overlaps(inputs.h, shape)) {
+  if (rowsOverlap(inputs.h, shape, shape.DHHV)) {
     throw new ShapeError(
       `${operation}: rows of h overlap in layout ${JSON.stringify(inputs.h.layout)} with DHHV=${shape.DHHV}; make it with headMajor or sequenceMajor`,
     );
   }
-  const { state } = inputs;
-  if (state.dtype !== 'fp32') {
-    throw new DtypeError(
-      `${operation}: state must be fp32, got ${state.dtype} ("${state.label}"); allocate it as fp32`,
-    );
-  }
-  const length = mlstmStateLength(shape);
-  if (state.length !== length) {
-    throw new ShapeError(
-      `${operation}: state must have ${length} elements (C | n | m), got ${state.length} ("${state.label}"); allocate mlstmStateLength(shape)`,
-    );
-  }
-  for (const name of ['q', 'k', 'v', 'i', 'f'] as const) {
-    for (const [written, buffer] of [
-      ['h', inputs.h.buffer],
-      ['state', state],
-    ] as const) {
-      if (inputs[name].buffer === buffer) {
-        throw new OptionError(
-          `${operation}: ${name} and ${written}, which is written, share buffer "${buffer.label}"; use two`,
-        );
-      }
-    }
-  }
-  if (inputs.h.buffer === state) {
-    throw new OptionError(`${operation}: h and state share buffer "${state.label}"; use two`);
-  }
+  const { q, k, v, i, f, state, h, readout } = inputs;
+  requireState(operation, 'state', state, shape);
+  if (readout) requireReadout(operation, readout, shape);
+  requireApart(
+    operation,
+    { q: q.buffer, k: k.buffer, v: v.buffer, i: i.buffer, f: f.buffer },
+    { h: h.buffer, state, readout },
+  );
 }

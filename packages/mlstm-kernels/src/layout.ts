@@ -38,11 +38,16 @@ export function sequenceMajor(
   return { offset, batch: shape.S * rowStride, head: width, step: rowStride };
 }
 
+/** The operand from step `start` on. */
+export function fromStep({ buffer, layout }: Operand, start: number): Operand {
+  return { buffer, layout: { ...layout, offset: layout.offset + start * layout.step } };
+}
+
 /** A layout as a kernel's parameters: four of them, whose names start with the operand's. */
 export type LayoutParams<N extends string> = Record<`${N}_${keyof Layout}`, number>;
 
 /** `{ q_offset, q_batch, q_head, q_step }` for the operand `q`. */
-export function layoutParams<N extends string>(name: N, { layout }: Operand): LayoutParams<N> {
+export function layoutParams<N extends string>(name: N, { layout }: Pick<Operand, 'layout'>): LayoutParams<N> {
   const { offset, batch, head, step } = layout;
   return {
     [`${name}_offset`]: offset,

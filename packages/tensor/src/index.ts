@@ -8,6 +8,8 @@ export {
   geluBackward,
   siluBackward,
 } from './kernels/activation-backward/index.ts';
+export { adamwKernel } from './kernels/adamw/index.ts';
+export { addScaled, addScaledKernel } from './kernels/add-scaled/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
 export { blockDiagonalLinearKernel } from './kernels/block-diagonal-linear/index.ts';
 export { blockDiagonalWeightBackwardKernel } from './kernels/block-diagonal-weight-backward/index.ts';
@@ -19,10 +21,13 @@ export {
   causalConvBackwardKernel,
 } from './kernels/causal-conv-backward/index.ts';
 export { causalConvWeightBackwardKernel } from './kernels/causal-conv-weight-backward/index.ts';
+export { clipScaleKernel } from './kernels/clip-scale/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
 export { addTo, copyColumns, copyColumnsKernel, copyTo } from './kernels/copy-columns/index.ts';
 export { type DropoutOptions, dropout, dropoutBackward, dropoutKernel } from './kernels/dropout/index.ts';
+export { crossEntropyKernel } from './kernels/cross-entropy/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
+export { embeddingBackward, embeddingBackwardKernel } from './kernels/embedding-backward/index.ts';
 export { fill, fillKernel } from './kernels/fill/index.ts';
 export { gatedActivation, gatedActivationKernel, swiglu } from './kernels/gated-activation/index.ts';
 export {
@@ -73,6 +78,7 @@ export {
   softCapBackward,
   softCapBackwardKernel,
 } from './kernels/soft-cap-backward/index.ts';
+export { sumOfSquaresKernel } from './kernels/sum-of-squares/index.ts';
 export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
 export {
   type BlockDiagonalProjection,
@@ -84,9 +90,31 @@ export {
   type BlockDiagonalLinearBackwardTargets,
   blockDiagonalLinearBackward,
 } from './ops/block-diagonal-linear-backward.ts';
+export { targetMeanKernel } from './kernels/target-mean/index.ts';
+export { type CrossEntropyLossInputs, crossEntropy } from './ops/cross-entropy.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { type LinearBackwardInputs, type LinearBackwardTargets, linearBackward } from './ops/linear-backward.ts';
-export { type Parameter, type ParameterShape, Parameters } from './parameters.ts';
+export {
+  type CrossEntropyInputs,
+  type CrossEntropyOptions,
+  type CrossEntropyResult,
+  type CrossEntropyTargets,
+  checkTargets,
+  linearCrossEntropy,
+} from './ops/linear-cross-entropy.ts';
+export { AdamW, type AdamWState, type StepOptions } from './optim/adamw.ts';
+export type { AdamWOptions, CheckedAdamWOptions } from './optim/adamw-options.ts';
+export { firstNonFinite } from './optim/gradient-norm.ts';
+export {
+  type CooldownOptions,
+  createSchedule,
+  SCHEDULES,
+  type Schedule,
+  type ScheduleName,
+  type ScheduleOptions,
+} from './optim/schedules.ts';
+export type { TrainableParameter } from './parameter.ts';
+export { type ParameterShape, Parameters } from './parameters.ts';
 export { type DifferentiableOperation, type OperationGradients, Scope } from './scope.ts';
 export { type Differentiable, Tape, type TapeOptions } from './tape/tape.ts';
 export { type Differentiator, elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';

@@ -1,4 +1,5 @@
 import { CheckpointError, type Device, ShapeError } from '@xlstm/device';
+import type { TrainableParameter } from './parameter.ts';
 import { elementCount, Tensor } from './tensor.ts';
 
 /** What a parameter is, before it has a device. */
@@ -8,16 +9,6 @@ export interface ParameterShape {
   shape: readonly number[];
   /** Whether an optimiser's weight decay applies to it. */
   decay: boolean;
-}
-
-/** A trainable tensor, its gradient of the same shape, and what an optimiser must know of it. */
-export interface Parameter {
-  readonly name: string;
-  /** fp32 master weights. */
-  readonly value: Tensor;
-  /** fp32; `backward()` adds to it, `zeroGradients()` or an optimiser sets it to zero. */
-  readonly gradient: Tensor;
-  readonly decay: boolean;
 }
 
 /**
@@ -35,7 +26,7 @@ export class Parameters implements Disposable {
   readonly device: Device;
   readonly #plans: readonly ParameterShape[];
   readonly #values = new Map<string, Tensor>();
-  #trainable: readonly Parameter[] | undefined;
+  #trainable: readonly TrainableParameter[] | undefined;
 
   /** @throws OutOfMemoryError when the device cannot hold them; then none stays allocated. */
   constructor(device: Device, plans: readonly ParameterShape[]) {
@@ -72,7 +63,7 @@ export class Parameters implements Disposable {
   }
 
   /** Every parameter with its gradient, for a tape and an optimiser. */
-  list(): readonly Parameter[] {
+  list(): readonly TrainableParameter[] {
     this.#trainable ??= this.#plans.map(({ name, shape, decay }) => ({
       name,
       value: this.get(name),

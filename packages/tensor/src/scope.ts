@@ -69,6 +69,11 @@ export class Scope implements Disposable {
     return false;
   }
 
+  /** Whether a gradient for this tensor will be asked for; never in a plain scope. */
+  isDifferentiated(_tensor: Tensor): boolean {
+    return false;
+  }
+
   /** A tensor with undefined contents. */
   tensor(shape: readonly number[], dtype: Dtype = 'fp32', label = 'temporary'): Tensor {
     const buffer = this.arena.alloc(dtype, elementCount(shape), label);

@@ -14,8 +14,9 @@ export {
   type GenerateTokensOptions,
   generateTokens,
 } from './generate.ts';
+export { newXlstmLarge } from './initialise.ts';
 export type { TokenLogprobs } from './logprobs.ts';
-export { lastLogits, XLSTMLarge } from './model.ts';
+export { type LossOptions, lastLogits, type TrainingForwardOptions, XLSTMLarge } from './model.ts';
 export {
   countParameters,
   type ParameterPlan,
@@ -28,8 +29,10 @@ export {
 } from './parameters.ts';
 export { evaluateLoss, forwardLogits, type PrefillOptions, prefill } from './prefill.ts';
 export { randomXlstmLarge } from './random-weights.ts';
+export { readWeights, type WeightTensor } from './read-weights.ts';
 export { type BlockState, stateBytes, XlstmState } from './state.ts';
-export { exportState, importState, readStateHeader, type StateHeader } from './state-bytes.ts';
+export { exportState, importState } from './state-bytes.ts';
+export { readStateHeader, type StateHeader } from './state-format.ts';
 export {
   allocateParameters,
   type LoadProgress,

@@ -1,19 +1,35 @@
-import { type Device, DisposedError, type FloatDtype, ShapeError } from '@xlstm/device';
-import { mlstmSequence, sequenceMajor } from '@xlstm/mlstm-kernels';
+import { type Device, type DeviceBuffer, DisposedError, type FloatDtype, ShapeError } from '@xlstm/device';
 import {
+  crossEntropy,
   embedding,
   headLayerNorm,
   linear,
   rmsNorm,
   type Scope,
   softCap,
-  softCapInPlace,
   swiglu,
+  Tape,
   Tensor,
+  type TrainableParameter,
 } from '@xlstm/tensor';
+import { mlstmCell } from '@xlstm/xlstm-core/cells';
 import type { XlstmLargeConfig, XlstmLargeDims } from './config.ts';
-import { XlstmState } from './state.ts';
+import { type StateMaker, XlstmState } from './state.ts';
 import { type LoadWeightsOptions, loadWeights, type WeightSource, type Weights } from './weights.ts';
+
+/** What a forward pass may be given for training. */
+export interface TrainingForwardOptions {
+  /** On a tape: whether blocks are computed a second time for their gradients instead of kept. Default false. */
+  recompute?: boolean | undefined;
+}
+
+/** Options of `loss`. */
+export interface LossOptions {
+  /** The past, which moves on; without one, sequences begin empty and are forgotten. */
+  state?: XlstmState | undefined;
+  /** Targets of this value do not count. Default −1. */
+  ignoreIndex?: number | undefined;
+}
 
 /**
  * xLSTM Large, the architecture of xLSTM 7B (2503.13427, section 3), written once and readably. It is what the golden
@@ -27,7 +43,7 @@ export class XLSTMLarge implements Disposable {
   readonly config: XlstmLargeConfig;
   readonly dims: XlstmLargeDims;
   readonly weights: Weights;
-  readonly #states = new Set<XlstmState>();
+  readonly #maker: StateMaker;
   #disposed = false;
 
   constructor(device: Device, weights: Weights) {
@@ -35,6 +51,8 @@ export class XLSTMLarge implements Disposable {
     this.weights = weights;
     this.config = weights.config;
     this.dims = weights.dims;
+    const { config, dims, fingerprint } = weights;
+    this.#maker = { device, config, dims, fingerprint, states: new Set() };
   }
 
   /**
@@ -68,28 +86,35 @@ export class XLSTMLarge implements Disposable {
   /** An empty past for `batch` independent sequences. @throws DisposedError after `dispose()`. */
   createState(batch = 1): XlstmState {
     if (this.#disposed) throw new DisposedError('createState: the model was disposed; load it again');
-    return new XlstmState(this.device, this.config, this.dims, batch, this.#states);
+    return new XlstmState(this.#maker, batch);
   }
 
   /**
-   * Reads `tokens [B, S]` (int32) after the past in `state`, which moves on by S tokens.
+   * Reads `tokens [B, S]` (int32) after the past in `state`, which moves on by S tokens; sequences begin empty and are
+   * forgotten without one. On a tape, no gradient goes into the state that was handed in.
    *
    * @returns hidden states after the output norm, `[B, S, D]`; `logits` turns them into predictions
    */
-  forward(scope: Scope, tokens: Tensor, state: XlstmState): Tensor {
+  forward(scope: Scope, tokens: Tensor, state?: XlstmState, options: TrainingForwardOptions = {}): Tensor {
     const [batch, length] = tokens.shape;
-    if (tokens.shape.length !== 2 || batch !== state.batch || !length) {
+    if (tokens.shape.length !== 2 || !batch || !length || (state && batch !== state.batch)) {
       throw new ShapeError(
-        `forward: tokens must be [${state.batch}, S] to go with the state, got [${tokens.shape}]; create a state of that batch`,
+        `forward: tokens must be [${state?.batch ?? 'B'}, S]${state ? ' to go with the state' : ''}, got [${tokens.shape}]; create a state of that batch`,
       );
     }
-    state.assertLive('forward');
-    const x = embedding(scope, tokens, this.weights.get('embedding'));
+    state?.assertLive('forward');
+    let x = embedding(scope, tokens, this.weights.get('embedding'));
     for (let block = 0; block < this.config.numBlocks; block++) {
-      this.#mlstm(scope, block, x, state);
-      this.#feedForward(scope, block, x);
+      const memory = state?.blocks[block];
+      const run = (inner: Scope, input: Tensor) =>
+        this.#feedForward(inner, block, this.#mlstm(inner, block, input, memory));
+      if (options.recompute && scope instanceof Tape) {
+        const next = scope.recompute(`block ${block}`, [x], run, memory ? [memory] : []);
+        scope.release(x);
+        x = next;
+      } else x = run(scope, x);
     }
-    state.position += length;
+    if (state) state.position += length;
     if (!this.config.addOutNorm) return x;
     const normed = this.#norm(scope, 'outNorm', x);
     scope.release(x);
@@ -105,60 +130,82 @@ export class XLSTMLarge implements Disposable {
     return capped;
   }
 
-  /** x [B, S, D] += mLSTM layer of rmsNorm(x): projections, gates, cell, head norm, output gate, projection. */
-  #mlstm(scope: Scope, block: number, x: Tensor, state: XlstmState): void {
-    const { numHeads: NH, normEps, gateSoftCap, inputGate, cellEps } = this.config;
-    const { qkDim, vDim, DHQK, DHHV } = this.dims;
-    const [B, S] = x.shape as [number, number, number];
+  /**
+   * The mean cross-entropy of the next tokens, in nats; the logits of the whole vocabulary are never all kept.
+   *
+   * @param tokens `[B, S]` i32
+   * @param targets `[B, S]` i32: for each token the one that follows it, or `ignoreIndex` (−1)
+   * @returns `[1]` fp32; on a tape, call `backward()` on it
+   * @throws ShapeError when tokens and targets differ in shape.
+   */
+  loss(scope: Scope, tokens: Tensor, targets: Tensor, options: TrainingForwardOptions & LossOptions = {}): Tensor {
+    if (`${targets.shape}` !== `${tokens.shape}`) {
+      throw new ShapeError(`loss: targets must be [${tokens.shape}] as tokens, got [${targets.shape}]`);
+    }
+    const hidden = this.forward(scope, tokens, options.state, options);
+    const head = this.weights.find('head') ?? this.weights.get('embedding');
+    const loss = crossEntropy(
+      scope,
+      { hidden, head, targets },
+      { ignoreIndex: options.ignoreIndex ?? -1, softCap: this.config.outputLogitSoftCap },
+    );
+    scope.release(hidden);
+    return loss;
+  }
+
+  /**
+   * All parameters with their gradients, for a tape and an optimiser, as the model keeps them: projections of one input
+   * stacked. Matrices decay, but for the embedding.
+   *
+   * @throws DtypeError unless the weights are fp32.
+   */
+  parameters(): readonly TrainableParameter[] {
+    return this.weights.parameters(this.device);
+  }
+
+  /** x [B, S, D] + mLSTM layer of rmsNorm(x): projections, gates, cell, head norm, output gate, projection. */
+  #mlstm(scope: Scope, block: number, x: Tensor, state: DeviceBuffer | undefined): Tensor {
+    const { numHeads: heads, normEps, gateSoftCap, inputGate, cellEps } = this.config;
+    const { qkDim, vDim } = this.dims;
     const at = `blocks.${block}`;
 
     const normed = this.#norm(scope, `${at}.normMlstm`, x);
     const qkvo = this.#linear(scope, `${at}.qkvo`, normed); // [B, S, q | k | v | o]
-    const gates = this.#linear(scope, `${at}.gates`, normed); // [B, S, i | f]
-    softCapInPlace(scope, gates, gateSoftCap);
-
-    const h = scope.tensor([B, S, vDim], 'fp32', 'h');
-    const heads = { NH, S };
-    const part = (width: number, offset: number) => ({
-      buffer: qkvo.buffer,
-      layout: sequenceMajor(heads, width, qkvo.cols, offset),
-    });
-    const gate = (offset: number) => ({ buffer: gates.buffer, layout: sequenceMajor(heads, 1, gates.cols, offset) });
-    mlstmSequence(
-      scope.arena,
-      { B, NH, S, DHQK, DHHV },
+    const raw = this.#linear(scope, `${at}.gates`, normed); // [B, S, i | f]
+    const gates = softCap(scope, raw, gateSoftCap);
+    const h = mlstmCell(
+      scope,
       {
-        q: part(DHQK, 0),
-        k: part(DHQK, qkDim),
-        v: part(DHHV, 2 * qkDim),
-        i: gate(0),
-        f: gate(NH),
-        state: state.blocks[block]!,
-        h: { buffer: h.buffer, layout: sequenceMajor(heads, DHHV) },
+        q: qkvo.columns(0, qkDim),
+        k: qkvo.columns(qkDim, qkDim),
+        v: qkvo.columns(2 * qkDim, vDim),
+        i: gates.columns(0, heads),
+        f: gates.columns(heads, heads),
       },
-      { gate: inputGate, eps: cellEps },
+      { heads, gate: inputGate, eps: cellEps, state },
     );
-
     const bias = this.weights.find(`${at}.headNorm.bias`);
     const gated = headLayerNorm(scope, h, this.weights.get(`${at}.headNorm`), {
-      heads: NH,
+      heads,
       eps: normEps,
       gate: qkvo.columns(2 * qkDim + vDim, vDim), // · sigmoid(o)
       ...(bias ? { bias } : {}),
     });
-    this.#linear(scope, `${at}.out`, gated, x);
-    scope.release(normed, qkvo, gates, h, gated);
+    const y = this.#linear(scope, `${at}.out`, gated, x);
+    scope.release(normed, qkvo, raw, gates, h, gated);
+    return y;
   }
 
-  /** x [B, S, D] += down(silu(gate) · up) of rmsNorm(x). */
-  #feedForward(scope: Scope, block: number, x: Tensor): void {
+  /** x [B, S, D] + down(silu(gate) · up) of rmsNorm(x). */
+  #feedForward(scope: Scope, block: number, x: Tensor): Tensor {
     const { ffnDim } = this.dims;
     const at = `blocks.${block}`;
     const normed = this.#norm(scope, `${at}.normFfn`, x);
     const gateUp = this.#linear(scope, `${at}.gateUp`, normed); // [B, S, gate | up]
     const inner = swiglu(scope, gateUp.columns(0, ffnDim), gateUp.columns(ffnDim, ffnDim));
-    this.#linear(scope, `${at}.down`, inner, x);
+    const y = this.#linear(scope, `${at}.down`, inner, x);
     scope.release(normed, gateUp, inner);
+    return y;
   }
 
   #norm(scope: Scope, name: string, x: Tensor): Tensor {
@@ -174,7 +221,7 @@ export class XLSTMLarge implements Disposable {
   /** Releases the weights, and every state that the model made or that was cloned from one. */
   dispose(): void {
     this.#disposed = true;
-    for (const state of [...this.#states]) state.dispose();
+    for (const state of [...this.#maker.states]) state.dispose();
     this.weights.dispose();
   }
 

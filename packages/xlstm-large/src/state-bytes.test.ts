@@ -3,10 +3,12 @@ import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { generateTokens } from './generate.ts';
-import type { XLSTMLarge } from './model.ts';
+import { XLSTMLarge } from './model.ts';
 import type { XlstmState } from './state.ts';
-import { exportState, importState, readStateHeader } from './state-bytes.ts';
-import { randomModel, tinyConfig } from './testing/random-model.ts';
+import { exportState, importState } from './state-bytes.ts';
+import { readStateHeader } from './state-format.ts';
+import { randomModel, randomWeights, tinyConfig } from './testing/random-model.ts';
+import type { WeightPiece, WeightSource } from './weights.ts';
 
 async function generate(model: XLSTMLarge, state: XlstmState, promptIds: number[], count: number): Promise<number[]> {
   const ids: number[] = [];
@@ -20,7 +22,8 @@ await describeDevices('saved states', (device) => {
     const [model, elsewhere] = [await randomModel(device), await randomModel(createCpuDevice())];
     const state = model.createState();
     await generate(model, state, [0, 5, 9], 5);
-    const bytes = await exportState(model, state);
+    const bytes = await state.export();
+    expect(await exportState(model, state)).toEqual(bytes);
     expect(readStateHeader(bytes).header).toMatchObject({ position: 8, batch: 1, model: model.fingerprint });
     const restored = importState(elsewhere, bytes);
     expect(restored.position).toBe(8);
@@ -80,11 +83,36 @@ describe('importState', async () => {
     shapes.dispose();
   });
 
+  it('tells a fine-tune of one bias or one norm from the model', async () => {
+    const weights = randomWeights(tinyConfig());
+    for (const tuned of ['backbone.blocks.1.mlstm_layer.fgate_preact.bias', 'backbone.out_norm.weight']) {
+      const source: WeightSource = {
+        ...weights,
+        *stream(name, dtype) {
+          for (const { elementOffset, data } of weights.stream(name, dtype) as Iterable<WeightPiece>) {
+            yield { elementOffset, data: name === tuned ? data.map((value) => value * 1.01) : data };
+          }
+        },
+      };
+      const other = await XLSTMLarge.load(device, tinyConfig(), source, { dtype: 'bf16' });
+      expect(() => importState(other, bytes)).toThrow(/the state is of model [0-9a-f]{16}, this model is/);
+      await expect(exportState(other, state)).rejects.toThrow(/exportState: the state is of model/);
+      other.dispose();
+    }
+  });
+
+  it('refuses a second operation on a state that is being saved', async () => {
+    const saving = state.export();
+    await expect(state.export()).rejects.toThrow(/state.export: the state is in use by state.export/);
+    await saving;
+  });
+
   it.each([
     ['no state', new Uint8Array(100), /do not begin with XLSTMSTA/],
     ['null', null as unknown as Uint8Array, /expected the bytes of a saved state \(a Uint8Array\), got null/],
     ['nothing', new Uint8Array(0), /do not begin with XLSTMSTA/],
-    ['another version', changed(8, 2), /version 2 is not supported/],
+    ['an earlier version', changed(8, 1), /version 1 is not supported, expected 2; an earlier release saved it/],
+    ['a later version', changed(8, 3), /version 3 is not supported.* a later release saved it/],
     ['a huge header length', changed(15, 0xff), /does not fit/],
     ['a header that is no JSON', changed(16, 0x5b), /not JSON/],
     ['another dtype', withHeader({ dtype: 'fp16' }), /dtype is fp16/],

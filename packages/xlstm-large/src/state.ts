@@ -1,6 +1,7 @@
 import { type Device, type DeviceBuffer, DisposedError, OptionError, ShapeError } from '@xlstm/device';
 import { mlstmStateLength } from '@xlstm/mlstm-kernels';
 import type { XlstmLargeConfig, XlstmLargeDims } from './config.ts';
+import { encodeState } from './state-format.ts';
 
 /** What a block remembers, on the host: `c [B, NH, DHQK, DHHV]`, `n [B, NH, DHQK]`, `m [B, NH]`. */
 export interface BlockState {
@@ -21,6 +22,16 @@ export function stateBytes(
   return { block, logits, total: config.numBlocks * block + logits };
 }
 
+/** What a model gives to the states that it makes. */
+export interface StateMaker {
+  readonly device: Device;
+  readonly config: XlstmLargeConfig;
+  readonly dims: XlstmLargeDims;
+  readonly fingerprint: string;
+  /** The model's living states, clones included: it disposes them with itself. */
+  readonly states: Set<XlstmState>;
+}
+
 /**
  * The whole past of one or several independent sequences, constant in size: the memory of every block, the logits
  * that predict the next token, and how many tokens were read. Float32 whatever the weights are.
@@ -38,21 +49,15 @@ export class XlstmState implements Disposable {
   readonly logits: DeviceBuffer;
   /** Tokens read so far. */
   position = 0;
-  /** The living states of one model, clones included: it disposes them with itself. */
-  readonly #siblings: Set<XlstmState>;
+  readonly #maker: StateMaker;
   #disposed = false;
   #user: string | undefined;
 
-  constructor(
-    device: Device,
-    config: XlstmLargeConfig,
-    dims: XlstmLargeDims,
-    batch = 1,
-    siblings: Set<XlstmState> = new Set(),
-  ) {
+  constructor(maker: StateMaker, batch = 1) {
     if (!Number.isInteger(batch) || batch < 1) {
       throw new ShapeError(`createState: batch must be a positive integer, got ${batch}`);
     }
+    const { device, config, dims } = maker;
     this.device = device;
     this.config = config;
     this.dims = dims;
@@ -70,11 +75,17 @@ export class XlstmState implements Disposable {
     }
     this.logits = made.pop()!;
     this.blocks = made;
-    this.#siblings = siblings.add(this);
+    this.#maker = maker;
+    maker.states.add(this);
   }
 
   get disposed(): boolean {
     return this.#disposed;
+  }
+
+  /** Which model's past this is: its fingerprint. */
+  get model(): string {
+    return this.#maker.fingerprint;
   }
 
   /** Bytes on the device. */
@@ -104,13 +115,43 @@ export class XlstmState implements Disposable {
   /** An independent copy: the same past, from here on two futures. */
   clone(): XlstmState {
     this.assertLive('state.clone');
-    const copy = new XlstmState(this.device, this.config, this.dims, this.batch, this.#siblings);
+    const copy = new XlstmState(this.#maker, this.batch);
     this.blocks.forEach((buffer, block) => {
       this.device.copy(buffer, copy.blocks[block]!);
     });
     this.device.copy(this.logits, copy.logits);
     copy.position = this.position;
     return copy;
+  }
+
+  /**
+   * The state as bytes that any machine, device and dtype of the same model can go on from (`importState`): a header with
+   * the model's fingerprint and the position (see `state-format.ts`), then per block the planes `C | n | m`, then the last
+   * logits, all little-endian float32.
+   *
+   * @throws OptionError while a generation has the state; DisposedError, DeviceLostError
+   * @example
+   * ```ts
+   * await writeFile('chat.state', await state.export())
+   * ```
+   */
+  async export(): Promise<Uint8Array<ArrayBuffer>> {
+    const release = this.acquire('state.export');
+    try {
+      const payload = new Uint8Array(stateBytes(this.config, this.dims, this.batch).total);
+      let at = 0;
+      for (const buffer of [...this.blocks, this.logits]) {
+        const data = await this.device.read(buffer);
+        payload.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+        at += data.byteLength;
+      }
+      const { model, position, batch } = this;
+      const { numBlocks, numHeads, vocabSize } = this.config;
+      const { DHQK, DHHV } = this.dims;
+      return encodeState({ model, position, batch, numBlocks, numHeads, DHQK, DHHV, vocabSize }, payload);
+    } finally {
+      release();
+    }
   }
 
   /** Forgets everything. */
@@ -161,7 +202,7 @@ export class XlstmState implements Disposable {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#siblings.delete(this);
+    this.#maker.states.delete(this);
     for (const buffer of this.blocks) buffer.dispose();
     this.logits.dispose();
   }

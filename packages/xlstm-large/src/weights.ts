@@ -1,5 +1,5 @@
-import { CheckpointError, type Device, type FloatDtype } from '@xlstm/device';
-import { elementCount, Tensor } from '@xlstm/tensor';
+import { CheckpointError, type Device, DtypeError, type FloatDtype } from '@xlstm/device';
+import { elementCount, Tensor, type TrainableParameter } from '@xlstm/tensor';
 import type { XlstmLargeConfig, XlstmLargeDims } from './config.ts';
 import { Fingerprint } from './fingerprint.ts';
 import { countParameters, type ParameterTable, parameterDtype, planParameters } from './parameters.ts';
@@ -46,6 +46,7 @@ export class Weights implements Disposable {
   /** Which model this is, whatever dtype it was loaded in; 16 hexadecimal digits. */
   readonly fingerprint: string;
   readonly #tensors: ReadonlyMap<string, Tensor>;
+  #trainable: readonly TrainableParameter[] | undefined;
 
   constructor(
     config: XlstmLargeConfig,
@@ -73,6 +74,29 @@ export class Weights implements Disposable {
     return this.#tensors.get(name);
   }
 
+  /**
+   * Every parameter with its gradient, allocated at the first call. Matrices decay, but for the embedding.
+   *
+   * @throws DtypeError unless the weights are fp32.
+   */
+  parameters(device: Device): readonly TrainableParameter[] {
+    if (this.dtype !== 'fp32') {
+      throw new DtypeError(
+        `parameters: training needs fp32 weights, these are ${this.dtype}; load the model with dtype fp32`,
+      );
+    }
+    this.#trainable ??= [...this.#tensors].map(([name, value]) => ({
+      name,
+      value,
+      gradient: new Tensor(
+        device.alloc('fp32', value.buffer.length, { owner: 'weights', label: `gradient of ${name}` }),
+        value.shape,
+      ),
+      decay: value.shape.length > 1 && name !== 'embedding',
+    }));
+    return this.#trainable;
+  }
+
   /** Bytes on the device. */
   get byteLength(): number {
     let bytes = 0;
@@ -82,6 +106,7 @@ export class Weights implements Disposable {
 
   dispose(): void {
     for (const { buffer } of this.#tensors.values()) buffer.dispose();
+    for (const { gradient } of this.#trainable ?? []) gradient.buffer.dispose();
   }
 
   [Symbol.dispose](): void {

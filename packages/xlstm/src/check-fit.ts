@@ -1,18 +1,21 @@
 import { type Device, type FloatDtype, OutOfMemoryError } from '@xlstm/device';
 import type { Checkpoint } from '@xlstm/loaders';
-import { parameterBytes, parseConfig, planParameters } from '@xlstm/xlstm-large';
+import { parameterBytes, parseConfig, planParameters, stateBytes } from '@xlstm/xlstm-large';
 import { storedDtype } from './checkpoint-summary.ts';
 
+/** What comes on top of weights and one state: the runtime itself, a piece of a file, temporaries of a prompt's piece. */
+const WORK_SPACE_BYTES = 128 * 2 ** 20;
+
 /**
- * Holds a checkpoint, of which no more than headers need to be at hand, against what a device can bind: before a byte of
- * weights is fetched.
+ * Holds a checkpoint, of which no more than headers need to be at hand, against what a device can bind and, where that can
+ * be known, hold: before a byte of weights is read.
  *
- * @throws OutOfMemoryError that names the parameter and the number that does not fit; CheckpointError or ConfigError for
- *   a checkpoint that could not be loaded anyway
+ * @throws OutOfMemoryError that names what does not fit and the numbers; CheckpointError or ConfigError for a checkpoint
+ *   that could not be loaded anyway
  */
 export function checkFit(device: Device, checkpoint: Checkpoint, dtype: FloatDtype | undefined): void {
   const config = parseConfig(checkpoint.config, checkpoint.configFormat);
-  const { table } = planParameters(config, (name) => checkpoint.tensors.get(name)?.shape);
+  const { table, dims } = planParameters(config, (name) => checkpoint.tensors.get(name)?.shape);
   const kept = dtype ?? storedDtype(checkpoint);
   for (const plan of table.parameters) {
     const { name, shape } = plan;
@@ -23,4 +26,16 @@ export function checkFit(device: Device, checkpoint: Checkpoint, dtype: FloatDty
       );
     }
   }
+  const { memoryBytes } = device;
+  if (memoryBytes === undefined) return;
+  const weightsIn = (dtype: FloatDtype) => table.parameters.reduce((sum, plan) => sum + parameterBytes(plan, dtype), 0);
+  const weights = weightsIn(kept);
+  const state = stateBytes(config, dims).total;
+  const rest = state + WORK_SPACE_BYTES;
+  if (weights + rest <= memoryBytes) return;
+  const half = weightsIn('bf16') + rest;
+  const remedy = half <= memoryBytes ? `dtype bf16 needs ${half}` : 'use a smaller model or another device';
+  throw new OutOfMemoryError(
+    `fromPretrained: the model needs ${weights + rest} bytes in ${kept} (weights ${weights}, a state ${state}, work space ${WORK_SPACE_BYTES}), ${device.name} has ${memoryBytes} in all; ${remedy}`,
+  );
 }

@@ -147,7 +147,7 @@ describe('fromPretrained', () => {
       left = model;
       const state = model.createState();
       await model.generate('One', { state, maxNewTokens: 1 }).result();
-      const states = [state, state.clone(), model.importState(await model.exportState(state))];
+      const states = [state, state.clone(), model.importState(await state.export())];
       const running = model.generate('One', { maxNewTokens: 50 })[Symbol.asyncIterator]();
       await running.next();
       streams.push({ result: () => running.next() }, model.generate('Two'), model.generate('Two', { state }));
@@ -155,6 +155,7 @@ describe('fromPretrained', () => {
       for (const each of states) expect(each.disposed).toBe(true);
       expect(() => state.clone()).toThrow(DisposedError);
       await expect(model.exportState(state)).rejects.toThrow(DisposedError);
+      await expect(state.export()).rejects.toThrow(DisposedError);
     }
     expect(left.disposed).toBe(true);
     expect(() => left.generate('x')).toThrow(DisposedError);

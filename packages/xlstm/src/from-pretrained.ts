@@ -89,13 +89,13 @@ export class XlstmModel implements AsyncDisposable {
     return this.model.createState();
   }
 
-  /** A state as bytes, to be kept in a file or sent elsewhere. See `exportState` for the format. */
+  /** `state.export()`, for a state of this model. @throws StateError for another model's */
   async exportState(state: XlstmState): Promise<Uint8Array<ArrayBuffer>> {
     this.#assertLive('exportState');
     return exportState(this.model, state);
   }
 
-  /** A state from such bytes; yours to dispose. @throws StateError for another model's, cut or damaged bytes. */
+  /** A state from the bytes of `state.export()`, saved here or elsewhere; yours to dispose. @throws StateError for another model's, cut or damaged bytes. */
   importState(bytes: Uint8Array): XlstmState {
     this.#assertLive('importState');
     return importState(this.model, bytes);
@@ -157,7 +157,8 @@ function listOfIds(prompt: unknown): number[] {
  *   folder in the Hugging Face layout or the reference's own, an address, the files of a folder as a page has them (an
  *   `<input>`'s or dropped ones), or an open checkpoint, which stays yours
  * @throws CheckpointError, ConfigError or TokenizerError for files that cannot be used; DeviceError when a named
- *   device is not there; `signal.reason` on abort. Nothing stays allocated.
+ *   device is not there; OutOfMemoryError, before a byte of weights is read, for a model larger than the device can bind
+ *   or than the machine's memory (which WebGPU does not tell); `signal.reason` on abort. Nothing stays allocated.
  * @example
  * ```ts
  * const model = await fromPretrained('models/stories', { device: 'auto' })
@@ -177,6 +178,7 @@ export async function fromPretrained(source: ModelSource, options: FromPretraine
     const beforeDownload = (headers: Checkpoint) => checkFit(selected.device, headers, dtype);
     const { checkpoint, close } = await openSource(source, { signal, beforeDownload, ...download });
     try {
+      checkFit(selected.device, checkpoint, dtype);
       const config = parseConfig(checkpoint.config, checkpoint.configFormat);
       const { tokenizerConfig } = checkpoint;
       const tokenizer = tokenizerOf({ tokenizerJson: await checkpoint.tokenizerJson?.(), tokenizerConfig }, config);

@@ -22,7 +22,7 @@ function serveHub(): { server: Server; weightBytes: () => number } {
       response.end(JSON.stringify({ id: 'ACME/stories', sha: COMMIT, siblings }));
       return;
     }
-    const name = /^\/ACME\/stories\/resolve\/[^/]+\/(.+)$/.exec(path)?.[1];
+    const name = /^\/(?:ACME\/stories\/resolve\/[^/]+|plain)\/(.+)$/.exec(path)?.[1];
     if (!name || !files.includes(name)) {
       response.writeHead(404).end();
       return;
@@ -70,6 +70,29 @@ describe('fromPretrained with a hub id', () => {
       /embedding \[4096,256\] needs 2097152 bytes in bf16, CPU binds at most 1000000/,
     );
     expect(weightBytes()).toBeLessThan(200_000);
+  });
+
+  it.each([
+    [
+      'can bind',
+      'maxBufferBytes',
+      1_000_000,
+      /embedding \[4096,256\] needs 4194304 bytes in fp32, CPU binds at most 1000000/,
+    ],
+    [
+      'can hold',
+      'memoryBytes',
+      140_000_000,
+      /needs \d+ bytes in fp32 \(weights \d+, a state \d+, .* has 140000000 in all/,
+    ],
+  ])('refuses one at a plain address that is more than the device %s', async (_, limit, value, message) => {
+    const device: Device = createCpuDevice();
+    Object.defineProperty(device, limit, { value });
+    const before = weightBytes();
+    const loading = fromPretrained(`${process.env.HF_ENDPOINT}/plain`, { device, dtype: 'fp32' });
+    await expect(loading).rejects.toThrow(message);
+    await expect(loading).rejects.toThrow(OutOfMemoryError);
+    expect(weightBytes() - before).toBeLessThan(200_000);
   });
 
   it('fetches it once, tells how it goes, and then needs no network', async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { createCpuDevice } from '@xlstm/device';
+import { createCpuDevice, OutOfMemoryError } from '@xlstm/device';
 import { openCheckpoint } from '@xlstm/loaders';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromPretrained } from './from-pretrained.ts';
@@ -20,6 +20,26 @@ describe('loading', () => {
     expect(sources.size).toBe(3);
     for (const source of sources) expect(source.bytesRead).toBe(source.size);
     await model.dispose();
+    await checkpoint.close();
+  });
+});
+
+describe('a model larger than the memory of this machine', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'xlstm-larger-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('is refused before its weights are read, with the dtype that would do', async () => {
+    // 4096 wide, a block has 200 million parameters: 0.8 GB in float32.
+    const blocks = Math.ceil((1.2 * createCpuDevice().memoryBytes!) / 0.8e9);
+    const config = { model_type: 'xlstm', hidden_size: 4096, num_heads: 8, num_hidden_layers: blocks, vocab_size: 256 };
+    writeSparseCheckpoint(folder, { ...config, bos_token_id: 0, eos_token_id: 2 }, 'F32');
+    const checkpoint = await openCheckpoint(folder);
+    const sources = new Set([...checkpoint.tensors.values()].map(({ source }) => source));
+    const headers = [...sources].reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+    const loading = fromPretrained(checkpoint, { device: 'cpu' });
+    await expect(loading).rejects.toThrow(OutOfMemoryError);
+    await expect(loading).rejects.toThrow(/needs \d+ bytes in fp32 .* CPU has \d+ in all; dtype bf16 needs \d+$/);
+    expect([...sources].reduce((sum, { bytesRead }) => sum + bytesRead, 0)).toBe(headers);
     await checkpoint.close();
   });
 });

@@ -2,7 +2,9 @@ import { execFile } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { XlstmState } from '@xlstm/xlstm-large';
 import { expect, it, vi } from 'vitest';
+import { XlstmModel } from './from-pretrained.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
@@ -23,12 +25,17 @@ it.each([
   ["the package's", () => exampleOf('In Node')],
   ["the repository's", () => blocks(rootReadme)[0]!],
 ])('runs %s README example for Node as it stands there', async (_, example) => {
+  expect((await run(example())).length).toBeGreaterThan(4);
+});
+
+/** Runs an example as a module and gives what it has written. */
+async function run(example: string): Promise<unknown[]> {
   // Written beside the sources, so that its imports resolve as a user's would inside this repository.
   const file = new URL('./readme-example.generated.ts', import.meta.url);
   const written: unknown[] = [];
   const log = vi.spyOn(console, 'log').mockImplementation((line) => void written.push(line));
   const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(text) > 0);
-  writeFileSync(file, example());
+  writeFileSync(file, example);
   try {
     await import(/* @vite-ignore */ `${file.href}?${Date.now()}`);
   } finally {
@@ -36,7 +43,16 @@ it.each([
     log.mockRestore();
     out.mockRestore();
   }
+  return written;
+}
+
+it("runs the README's example with `await using`, compiled for this Node, which releases everything", async () => {
+  const disposed = [vi.spyOn(XlstmState.prototype, 'dispose'), vi.spyOn(XlstmModel.prototype, 'dispose')];
+  const written = await run(exampleOf('Released by themselves'));
   expect(written.length).toBeGreaterThan(4);
+  const [state, model] = disposed.map(({ mock }) => mock.invocationCallOrder[0]!);
+  expect(state).toBeLessThan(model!);
+  for (const each of disposed) each.mockRestore();
 });
 
 it("runs the README's example for a worker as it stands there, with the built package", async () => {

@@ -18,6 +18,7 @@ describe('parseOptions', () => {
       filter: undefined,
       device: 'auto',
       json: false,
+      toggles: [],
       bundle: undefined,
       help: false,
     });
@@ -26,6 +27,7 @@ describe('parseOptions', () => {
       device: 'cpu',
       json: true,
     });
+    expect(parseOptions(['--toggles', 'a,-b']).toggles).toEqual(['a', '-b']);
     expect(parseOptions(['--bundle', 'x.mjs', '-h'])).toMatchObject({ bundle: 'x.mjs', help: true });
   });
 

@@ -7,6 +7,8 @@ export interface BenchOptions {
   filter: string | undefined;
   device: DeviceChoice;
   json: boolean;
+  /** Dawn's toggles; a minus before one turns it off. */
+  toggles: readonly string[];
   /** Write a file for another machine instead of running. */
   bundle: string | undefined;
   help: boolean;
@@ -19,6 +21,7 @@ Times kernels and models: every packages/*/src/**/*.bench.ts whose path contains
 is checked first, and timed only if it is right. Shares are of this device's own ceilings, measured first.
 
   --device NAME   ${DEVICE_CHOICES.join(', ')} (default auto)
+  --toggles A,-B  Dawn's toggles for WebGPU in Node: A on, B off
   --json          one JSON object a line instead of the table
   --bundle FILE   write one self-contained .mjs file, which runs on another machine with: node FILE [same flags];
                   for WebGPU, the package "webgpu" must be installed beside it
@@ -52,13 +55,14 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     filter: positionals[0],
     device,
     json: values.json ?? false,
+    toggles: values.toggles?.split(',').filter((toggle) => toggle !== '') ?? [],
     bundle: values.bundle,
     help: values.help ?? false,
   };
 }
 
 function read(argv: readonly string[]): {
-  values: { device?: string; json?: boolean; bundle?: string; help?: boolean };
+  values: { device?: string; json?: boolean; toggles?: string; bundle?: string; help?: boolean };
   positionals: string[];
 } {
   return parseArgs({
@@ -67,6 +71,7 @@ function read(argv: readonly string[]): {
     options: {
       device: { type: 'string' },
       json: { type: 'boolean' },
+      toggles: { type: 'string' },
       bundle: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },

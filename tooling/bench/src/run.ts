@@ -36,7 +36,7 @@ async function runAll(benches: readonly FoundBench[], device: Device, report: Re
 async function runWith(all: readonly FoundBench[], options: BenchOptions): Promise<number> {
   const chosen = matching(all, options.filter, ({ path }) => path);
   if (options.device === 'webgpu') offerSoftwareAdapter();
-  const { device, reason } = await selectDevice(options.device);
+  const { device, reason } = await selectDevice(options.device, { toggles: options.toggles });
   try {
     progress(`bench: ${reason}`);
     progress("bench: measuring the device's ceilings");

@@ -4,15 +4,21 @@ import { bundleModule, bundlePage } from './bundle-page.ts';
 import { findChromium } from './find-chromium.ts';
 import { type ServedFile, serveFiles } from './serve-files.ts';
 
-/** Chromium offers its software adapter (SwiftShader) only with `--enable-unsafe-webgpu`; the others keep it quiet. */
+/** Chromium offers its software adapter (SwiftShader) only with this. */
+const OFFER_SOFTWARE_ADAPTER = '--enable-unsafe-webgpu';
+
+/** This machine under a name that browsers do not trust as they trust `localhost`. */
+const OTHER_HOST = 'another-host.test';
+
+/** Most of these keep it quiet. */
 const FLAGS = [
   '--headless',
-  '--enable-unsafe-webgpu',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  `--host-resolver-rules=MAP ${OTHER_HOST} 127.0.0.1`,
 ];
 
 /** How many lines of the page's console are kept for an error message. */
@@ -30,6 +36,10 @@ export interface ChromiumRun<Result> {
   workers?: Readonly<Record<string, string>>;
   /** Called with each result as it comes. Results are plain data; NaN and infinities arrive as they are. */
   onResult: (result: Result) => void;
+  /** With `none` the browser has no adapter; by default there is at least its software one. */
+  adapter?: 'none';
+  /** Where the page is from. A page of another host over plain http is not a secure context; `localhost` by default. */
+  origin?: 'insecure';
   /** The program to start; the one that `findChromium` finds by default. */
   executablePath?: string;
   signal?: AbortSignal;
@@ -56,8 +66,8 @@ async function openPage<Result>(browser: Browser, origin: string, onResult: (res
 }
 
 /**
- * Bundles a module, opens it in a headless Chromium with WebGPU, in a secure context and with a fresh profile, and
- * waits until its default export is done.
+ * Bundles a module, opens it in a headless Chromium with a fresh profile (with WebGPU and in a secure context
+ * unless told otherwise), and waits until its default export is done.
  *
  * @throws DeviceError when there is no Chromium; Error when the module needs Node, fails, or the browser dies;
  *   `signal.reason` on abort. The browser and the server are gone in any case.
@@ -70,7 +80,7 @@ async function openPage<Result>(browser: Browser, origin: string, onResult: (res
  * ```
  */
 export async function runInChromium<Result>(options: ChromiumRun<Result>): Promise<void> {
-  const { entry, files = {}, workers = {}, onResult, signal } = options;
+  const { entry, files = {}, workers = {}, adapter, onResult, signal } = options;
   signal?.throwIfAborted();
   const executablePath = options.executablePath ?? findChromium();
   if (!executablePath) {
@@ -85,12 +95,15 @@ export async function runInChromium<Result>(options: ChromiumRun<Result>): Promi
   );
   try {
     // Playwright makes a profile of its own in a temporary folder and removes it.
-    const browser = await chromium.launch({ executablePath, args: FLAGS, chromiumSandbox: false });
+    const args = [...FLAGS, adapter === 'none' ? '--disable-gpu' : OFFER_SOFTWARE_ADAPTER];
+    const browser = await chromium.launch({ executablePath, args, chromiumSandbox: false });
     const onAbort = (): void => void browser.close();
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       signal?.throwIfAborted();
-      await openPage(browser, server.origin, onResult);
+      const { origin } = server;
+      const from = options.origin === 'insecure' ? origin.replace('127.0.0.1', OTHER_HOST) : origin;
+      await openPage(browser, from, onResult);
     } catch (error) {
       signal?.throwIfAborted();
       throw error;

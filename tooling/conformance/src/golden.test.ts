@@ -30,7 +30,7 @@ async function run(...argv: string[]): Promise<{ code: number; error: string; re
 
 /** Outputs that a backward pass gives, which is not there yet. */
 const isGradient = (tensor: string): boolean => /^grad\.|^d([qkvif]|[cnm]_initial)$/.test(tensor);
-const COVERED = ['mlstm', 'xLSTMLarge', 'huggingface-checkpoint', 'tokenizer'];
+const COVERED = ['mlstm', 'slstm', 'xLSTMLarge', 'huggingface-checkpoint', 'tokenizer'];
 
 if (lacking) {
   describe('golden vectors', () => it.skip(`is skipped: ${lacking}`, () => {}));

@@ -32,6 +32,18 @@ export function measureFloats(
   };
 }
 
+/** Compares floats in units of the largest expected element, so that `atol` is relative to it. */
+export function measureScaled(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: Tolerance,
+): Measurement {
+  let unit = 0;
+  for (let at = 0; at < expected.length; at++) unit = Math.max(unit, Math.abs(expected[at]!));
+  const scaled = (values: ArrayLike<number>) => Float64Array.from(values, (value) => value / (unit || 1));
+  return measureFloats(scaled(actual), scaled(expected), tolerance);
+}
+
 /** Compares integers, which must be equal. */
 export function measureIntegers(actual: readonly number[], expected: readonly number[]): Measurement {
   if (actual.length !== expected.length) {

@@ -220,7 +220,7 @@ export class ChatSession {
     const copy = this.#state.clone();
     try {
       await this.#read(copy, this.#unread);
-      return await this.model.exportState(copy);
+      return await copy.export();
     } finally {
       copy.dispose();
     }

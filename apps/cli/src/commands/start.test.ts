@@ -30,6 +30,17 @@ describe('start', () => {
     if (tokens > 200 && tokens < 280) expect(stdout).toMatch(/[.!?]['"’”)]*\n$/);
   });
 
+  it.each([
+    ['stop where it ends with a sentence', [], /[.!?]['"’”)]*$/, 'stop'],
+    ['length where it is cut', ['--max-new-tokens', '20'], /[^.]$/, 'length'],
+  ])('reports %s', async (_, more, end, finishReason) => {
+    const argv = ['start', '--seed', '1', '--device', 'cpu', '--json', ...more];
+    const report = JSON.parse((await captureRun(argv)).stdout);
+    expect(report.ids.length).toBeLessThan(280);
+    expect(report.text).toMatch(end);
+    expect(report.finishReason).toBe(finishReason);
+  });
+
   it('takes a prompt in words and the options of generate', async () => {
     const argv = ['start', 'The', 'fox said', '--device', 'cpu', '--max-new-tokens', '5', '--temperature', '0'];
     const { code, stdout, stderr } = await captureRun([...argv, '--quiet']);

@@ -72,7 +72,7 @@ export async function runGeneration(
       timings: { ...timings, loadMs },
     };
     if (flags.json) await context.output.write(`${JSON.stringify(report)}\n`);
-    if (state && flags.stateOut !== undefined) await writeStateFile(flags.stateOut, await model.exportState(state));
+    if (state && flags.stateOut !== undefined) await writeStateFile(flags.stateOut, await state.export());
     if (flags.stats) context.say(statisticsTable(report, memoryUse(model)));
     return report;
   } finally {
@@ -103,7 +103,11 @@ async function printStream(
       progress.clear();
       if (manner.echoPrompt) await print(prompt ?? '');
     }
-    if (manner.endsBefore?.({ text, tokens: ids.length }, chunk.text)) break;
+    if (manner.endsBefore?.({ text, tokens: ids.length }, chunk.text)) {
+      // The last chunk knows why the model ended by itself; any other is one that we stop before.
+      finishReason = chunk.finishReason ?? 'stop';
+      break;
+    }
     ids.push(...chunk.tokenIds);
     text += chunk.text;
     finishReason = chunk.finishReason ?? finishReason;

@@ -4,7 +4,8 @@ import { type Dtype, type NumberArray, newArray } from '../dtypes/index.ts';
 import { DeviceError, DisposedError, OutOfMemoryError } from '../errors.ts';
 import type { Binding, Kernel, ParamType, WeightView } from '../kernel.ts';
 import { checkLaunch, type Launch } from '../launch.ts';
-import type { Program } from '../program.ts';
+import type { ProfiledDispatch, Program } from '../program.ts';
+import { hostMemoryBytes } from './host-memory.ts';
 
 /** A buffer in host memory. */
 class CpuBuffer extends DeviceBuffer {
@@ -27,13 +28,17 @@ class CpuBuffer extends DeviceBuffer {
   }
 }
 
-type Command = () => void;
+/** One thing that the queue does. */
+interface Command {
+  /** The kernel's id; absent for copies and clears. */
+  kernel?: string;
+  run: () => void;
+}
 
 /** What `record` gathers. */
 interface Recording {
   commands: Command[];
   buffers: Set<DeviceBuffer>;
-  dispatches: number;
 }
 
 class CpuProgram implements Program {
@@ -43,23 +48,26 @@ class CpuProgram implements Program {
   readonly #buffers: ReadonlySet<DeviceBuffer>;
   readonly #check: () => void;
 
-  constructor(label: string, { commands, buffers, dispatches }: Recording, check: () => void) {
+  constructor(label: string, { commands, buffers }: Recording, check: () => void) {
     this.label = label;
     this.#commands = commands;
     this.#buffers = buffers;
-    this.dispatches = dispatches;
+    this.dispatches = commands.filter(({ kernel }) => kernel !== undefined).length;
     this.#check = check;
   }
 
   run(): void {
-    if (!this.#commands) {
-      throw new DisposedError(`program.run: program "${this.label}" was disposed; record it again`);
+    for (const command of this.#usable('program.run')) command.run();
+  }
+
+  async profile(): Promise<readonly ProfiledDispatch[]> {
+    const timed: ProfiledDispatch[] = [];
+    for (const { kernel, run } of this.#usable('program.profile')) {
+      const start = performance.now();
+      run();
+      if (kernel !== undefined) timed.push({ kernel, milliseconds: performance.now() - start });
     }
-    this.#check();
-    for (const buffer of this.#buffers) {
-      if (buffer.disposed) buffer.assertLive(`program.run ("${this.label}")`);
-    }
-    for (const command of this.#commands) command();
+    return timed;
   }
 
   dispose(): void {
@@ -68,6 +76,17 @@ class CpuProgram implements Program {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #usable(operation: string): readonly Command[] {
+    if (!this.#commands) {
+      throw new DisposedError(`${operation}: program "${this.label}" was disposed; record it again`);
+    }
+    this.#check();
+    for (const buffer of this.#buffers) {
+      if (buffer.disposed) buffer.assertLive(`${operation} ("${this.label}")`);
+    }
+    return this.#commands;
   }
 }
 
@@ -85,6 +104,7 @@ export class CpuDevice extends Device {
   readonly kind = 'cpu';
   readonly info: DeviceInfo;
   readonly maxBufferBytes: number = 2 ** 33;
+  readonly memoryBytes: number | undefined = hostMemoryBytes();
   readonly lost: Promise<Error> = new Promise(() => {});
   #recording: Recording | undefined;
 
@@ -117,19 +137,19 @@ export class CpuDevice extends Device {
     const bound = Object.entries(plain.bindings).map(
       ([name, binding]) => [name, binding, buffers[name] as CpuBuffer | undefined] as const,
     );
-    const command: Command = () => {
+    const run = () => {
       const views: Record<string, NumberArray | WeightView | undefined> = {};
       for (const [name, binding, buffer] of bound) views[name] = viewOf(binding, buffer);
       (reference as (views: unknown, params: unknown) => void)(views, params);
     };
     for (const [, , buffer] of bound) if (buffer) this.#recording?.buffers.add(buffer);
-    this.#queue(command, 1);
+    this.#queue({ kernel: kernel.id, run });
   }
 
   record(build: () => void, label = 'program'): Program {
     this.assertUsable('record');
     this.refuseInRecord('record', this.#recording !== undefined);
-    const recording: Recording = { commands: [], buffers: new Set(), dispatches: 0 };
+    const recording: Recording = { commands: [], buffers: new Set() };
     this.#recording = recording;
     try {
       build();
@@ -191,24 +211,23 @@ export class CpuDevice extends Device {
     length: number,
   ): void {
     this.#recording?.buffers.add(source).add(target);
-    this.#queue(() => {
+    const run = () => {
       const view = (source as CpuBuffer).data.subarray(sourceOffset, sourceOffset + length);
       (target as CpuBuffer).data.set(view, targetOffset);
-    }, 0);
+    };
+    this.#queue({ run });
   }
 
   protected zero(buffer: DeviceBuffer): void {
     this.#recording?.buffers.add(buffer);
-    this.#queue(() => (buffer as CpuBuffer).data.fill(0), 0);
+    this.#queue({ run: () => (buffer as CpuBuffer).data.fill(0) });
   }
 
   protected close(): void {}
 
-  #queue(command: Command, dispatches: number): void {
-    if (this.#recording) {
-      this.#recording.commands.push(command);
-      this.#recording.dispatches += dispatches;
-    } else command();
+  #queue(command: Command): void {
+    if (this.#recording) this.#recording.commands.push(command);
+    else command.run();
   }
 }
 

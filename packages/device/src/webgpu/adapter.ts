@@ -5,7 +5,8 @@ import { mayHaveVulkanDriver } from './vulkan-drivers.ts';
 export interface AdapterOptions {
   powerPreference?: GPUPowerPreference;
   /**
-   * Dawn toggles for Node, such as `vulkan_enable_f16_on_nvidia`; a browser refuses them.
+   * Dawn toggles for Node, such as `vulkan_enable_f16_on_nvidia`; one that is to be off has a minus before it, such as
+   * `-timestamp_quantization`. A browser refuses them.
    * Dawn reads toggles when its instance is made, so the first call in a process decides.
    */
   toggles?: readonly string[];
@@ -35,8 +36,16 @@ async function openDawn(toggles: readonly string[]): Promise<GPU> {
   for (const [name, value] of Object.entries(dawn.globals)) {
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
-  const enabled = toggles.length > 0 ? [`enable-dawn-features=${toggles.join(',')}`] : [];
-  return dawn.create(enabled);
+  const off = toggles.filter((toggle) => toggle.startsWith('-')).map((toggle) => toggle.slice(1));
+  const on = toggles.filter((toggle) => !toggle.startsWith('-'));
+  return dawn.create([
+    ...(on.length > 0 ? [`enable-dawn-features=${on.join(',')}`] : []),
+    ...(off.length > 0 ? [`disable-dawn-features=${off.join(',')}`] : []),
+  ]);
+}
+
+function isNode(): boolean {
+  return typeof process !== 'undefined' && process.versions?.node !== undefined;
 }
 
 function reason(cause: unknown): string {
@@ -52,9 +61,11 @@ export async function findGpu(toggles: readonly string[] = []): Promise<GPU> {
     }
     return native;
   }
-  if (typeof process === 'undefined' || !process.versions?.node) {
+  if (!isNode()) {
     throw new DeviceError(
-      'webgpu: this environment has no navigator.gpu; use a browser with WebGPU over https or localhost, or device cpu',
+      (globalThis as { isSecureContext?: boolean }).isSecureContext === false
+        ? 'webgpu: browsers offer WebGPU in secure contexts only, and this page is not one; serve it over https or from localhost, or use device cpu'
+        : 'webgpu: this environment has no navigator.gpu; use a browser with WebGPU, or device cpu',
     );
   }
   if (!mayHaveVulkanDriver()) {
@@ -89,7 +100,9 @@ export async function requestAdapter(options: AdapterOptions = {}): Promise<GPUA
   }
   if (!adapter) {
     throw new DeviceError(
-      'webgpu: no adapter: the system shows no usable GPU driver (Vulkan, Metal or D3D12); install a GPU driver, name a software one with VK_ICD_FILENAMES, or use device cpu',
+      isNode()
+        ? 'webgpu: no adapter: the system shows no usable GPU driver (Vulkan, Metal or D3D12); install a GPU driver, name a software one with VK_ICD_FILENAMES, or use device cpu'
+        : 'webgpu: no adapter: the browser offers WebGPU but no GPU to go with it; turn on hardware acceleration in its settings, update the GPU driver (Chromium says at chrome://gpu what it lacks), or use device cpu',
     );
   }
   return adapter;

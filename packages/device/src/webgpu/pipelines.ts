@@ -1,5 +1,6 @@
 import { DeviceError } from '../errors.ts';
 import type { Kernel, LaunchFacts, WebGpuLimits, WebGpuVariant } from '../kernel.ts';
+import { ALL_ERRORS, type ErrorWatch } from './error-watch.ts';
 import { meetsNeeds } from './limits.ts';
 
 /** A kernel form made ready on one GPU. */
@@ -12,13 +13,15 @@ export interface PreparedKernel {
 export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #limits: WebGpuLimits;
+  readonly #watch: ErrorWatch;
   readonly #layouts = new Map<Kernel, GPUBindGroupLayout>();
   readonly #modules = new Map<WebGpuVariant, GPUShaderModule>();
   readonly #pipelines = new Map<WebGpuVariant, Map<string, PreparedKernel>>();
 
-  constructor(device: GPUDevice, limits: WebGpuLimits) {
+  constructor(device: GPUDevice, limits: WebGpuLimits, watch: ErrorWatch) {
     this.#device = device;
     this.#limits = limits;
+    this.#watch = watch;
   }
 
   /** The forms of a kernel that this adapter can run, best first. */
@@ -50,16 +53,26 @@ export class PipelineCache {
     }
     let prepared = known.get(key);
     if (!prepared) {
-      const layout = this.#layoutOf(kernel);
-      const pipeline = this.#device.createComputePipeline({
-        label: `${kernel.id} (${variant.name}${key ? `, ${key}` : ''})`,
-        layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module: this.#moduleOf(kernel, variant), entryPoint: kernel.id, constants },
-      });
-      prepared = { pipeline, layout };
+      const label = `${kernel.id} (${variant.name}${key ? `, ${key}` : ''})`;
+      prepared = this.#watch.guard(() => this.#compile(kernel, variant, label, constants), ALL_ERRORS);
       known.set(key, prepared);
     }
     return prepared;
+  }
+
+  #compile(
+    kernel: Kernel,
+    variant: WebGpuVariant,
+    label: string,
+    constants: Readonly<Record<string, number>>,
+  ): PreparedKernel {
+    const layout = this.#layoutOf(kernel);
+    const pipeline = this.#device.createComputePipeline({
+      label,
+      layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module: this.#moduleOf(kernel, variant), entryPoint: kernel.id, constants },
+    });
+    return { pipeline, layout };
   }
 
   #moduleOf(kernel: Kernel, variant: WebGpuVariant): GPUShaderModule {

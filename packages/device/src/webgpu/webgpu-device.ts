@@ -2,14 +2,16 @@ import type { DeviceBuffer } from '../buffer.ts';
 import { allocationBytes, Device, type DeviceInfo } from '../device.ts';
 import { type Dtype, dtypeBytes, type NumberArray, newArray } from '../dtypes/index.ts';
 import { DeviceError, DeviceLostError, OutOfMemoryError, ShapeError } from '../errors.ts';
-import type { Binding, Kernel, ParamType, WebGpuLimits } from '../kernel.ts';
+import type { Binding, Kernel, LaunchFacts, ParamType, WebGpuLimits, WebGpuVariant } from '../kernel.ts';
 import { checkLaunch, type Launch, packParams } from '../launch.ts';
 import type { Program } from '../program.ts';
 import { type AdapterOptions, isSoftwareAdapter, requestAdapter } from './adapter.ts';
 import { type Command, CommandEncoder, WebGpuProgram } from './commands.ts';
+import { ALL_ERRORS, ErrorWatch } from './error-watch.ts';
 import { WebGpuBuffer } from './gpu-buffer.ts';
 import { descriptorFor, kernelLimits, listLimits } from './limits.ts';
 import { PipelineCache } from './pipelines.ts';
+import { profileCommands } from './profile.ts';
 import { StagingPool } from './staging.ts';
 import { UniformCache } from './uniforms.ts';
 
@@ -31,6 +33,7 @@ export class WebGpuDevice extends Device {
   readonly kind = 'webgpu';
   readonly info: DeviceInfo;
   readonly maxBufferBytes: number;
+  readonly memoryBytes = undefined;
   readonly lost: Promise<Error>;
   /** The WebGPU object, for callers that mix in their own passes. */
   readonly gpu: GPUDevice;
@@ -42,12 +45,11 @@ export class WebGpuDevice extends Device {
   readonly #uniforms: UniformCache;
   readonly #staging: StagingPool;
   readonly #absent: GPUBuffer;
-  readonly #onError: (event: GPUUncapturedErrorEvent) => void;
+  readonly #watch: ErrorWatch;
   #recording: { commands: Command[]; buffers: Set<DeviceBuffer> } | undefined;
   #lostError: DeviceLostError | undefined;
   /** Rejects what waits for the GPU, once it is lost. One reaction on `gpu.lost` serves all of it. */
   readonly #pending = new Set<(error: DeviceLostError) => void>();
-  #failure: DeviceError | undefined;
 
   constructor(gpu: GPUDevice, owned: boolean) {
     super();
@@ -65,19 +67,12 @@ export class WebGpuDevice extends Device {
     };
     this.maxBufferBytes = Math.min(gpu.limits.maxBufferSize, gpu.limits.maxStorageBufferBindingSize);
     this.kernelLimits = kernelLimits(gpu);
-    this.#encoder = new CommandEncoder(gpu);
-    this.#pipelines = new PipelineCache(gpu, this.kernelLimits);
+    this.#watch = new ErrorWatch(gpu, !owned);
+    this.#encoder = new CommandEncoder(gpu, this.#watch);
+    this.#pipelines = new PipelineCache(gpu, this.kernelLimits, this.#watch);
     this.#uniforms = new UniformCache(gpu);
     this.#staging = new StagingPool(gpu);
     this.#absent = gpu.createBuffer({ label: 'absent', size: 16, usage: 0x80 }); // STORAGE
-    this.#onError = (event) => {
-      const { error } = event;
-      const memory = error.constructor.name === 'GPUOutOfMemoryError';
-      this.#failure ??= memory
-        ? new OutOfMemoryError(`webgpu: out of memory: ${error.message}`)
-        : new DeviceError(`webgpu: ${error.message}`);
-    };
-    gpu.addEventListener('uncapturederror', this.#onError as unknown as () => void);
     this.lost = gpu.lost.then((info) => {
       const error = new DeviceLostError(
         `webgpu: the device was lost (${info.reason || 'unknown'}: ${info.message || 'no message'}); create a new device and load the model again`,
@@ -106,22 +101,8 @@ export class WebGpuDevice extends Device {
       );
     }
     if (x === 0 || y === 0 || z === 0) return;
-    const { pipeline, layout } = this.#pipelines.prepare(plain, variant, facts);
-    const entries: GPUBindGroupEntry[] = [];
-    for (const name of Object.keys(plain.bindings)) {
-      const buffer = buffers[name];
-      this.#recording?.buffers.add(buffer as DeviceBuffer);
-      entries.push({
-        binding: entries.length,
-        resource: { buffer: buffer ? (buffer as WebGpuBuffer).gpu : this.#absent },
-      });
-    }
-    if (Object.keys(plain.params).length > 0) {
-      const uniform = this.#uniforms.get(packParams(plain, launch.params));
-      entries.push({ binding: entries.length, resource: { buffer: uniform } });
-    }
-    const bindGroup = this.gpu.createBindGroup({ label: kernel.id, layout, entries });
-    this.#queue({ type: 'dispatch', pipeline, bindGroup, x, y, z });
+    const bound = this.#watch.guard(() => this.#bind(plain, variant, facts, buffers));
+    this.#queue({ type: 'dispatch', kernel: `${kernel.id}/${variant.name}`, ...bound, x, y, z });
   }
 
   record(build: () => void, label = 'program'): Program {
@@ -135,10 +116,20 @@ export class WebGpuDevice extends Device {
       this.#recording = undefined;
     }
     recording.buffers.delete(undefined as unknown as DeviceBuffer);
-    return new WebGpuProgram(label, recording.commands, [...recording.buffers], (commands) => {
-      this.assertUsable(`program.run ("${label}")`);
-      this.refuseInRecord('program.run', this.#recording !== undefined);
-      for (const command of commands) this.#encoder.add(command);
+    const assertIdle = (operation: string) => {
+      this.assertUsable(`${operation} ("${label}")`);
+      this.refuseInRecord(operation, this.#recording !== undefined);
+    };
+    return new WebGpuProgram(label, recording.commands, [...recording.buffers], {
+      replay: (commands) => {
+        assertIdle('program.run');
+        for (const command of commands) this.#encoder.add(command);
+      },
+      profile: async (commands) => {
+        assertIdle('program.profile');
+        await this.sync();
+        return profileCommands(this.gpu, commands);
+      },
     });
   }
 
@@ -152,7 +143,8 @@ export class WebGpuDevice extends Device {
     this.refuseInRecord('sync', this.#recording !== undefined);
     this.#encoder.submit();
     await this.#orLost('sync', this.gpu.queue.onSubmittedWorkDone());
-    this.#throwFailure();
+    await this.#orLost('sync', this.#watch.judged());
+    this.#watch.throwFailure();
   }
 
   variants(kernel: Kernel): readonly string[] {
@@ -171,7 +163,8 @@ export class WebGpuDevice extends Device {
         `alloc: "${label}" needs ${bytes} bytes, this adapter binds at most ${this.maxBufferBytes}; use a smaller dtype or another device`,
       );
     }
-    const gpu = this.gpu.createBuffer({ label, size: bytes, usage: 0x80 | 0x04 | 0x08 }); // STORAGE, COPY_SRC, COPY_DST
+    const usage = 0x80 | 0x04 | 0x08; // STORAGE, COPY_SRC, COPY_DST
+    const gpu = this.#watch.guard(() => this.gpu.createBuffer({ label, size: bytes, usage }), ALL_ERRORS);
     this.ledger.add(owner, bytes);
     return new WebGpuBuffer(this, gpu, dtype, length, owner, label, () => {
       // Commands that name the buffer must be submitted before it is destroyed.
@@ -197,10 +190,12 @@ export class WebGpuDevice extends Device {
       bytes = padded;
     }
     const { gpu } = buffer as WebGpuBuffer;
-    for (let at = 0; at < bytes.length; at += UPLOAD_PIECE_BYTES) {
-      const piece = bytes.subarray(at, at + UPLOAD_PIECE_BYTES);
-      this.gpu.queue.writeBuffer(gpu, start + at, piece as Uint8Array<ArrayBuffer>);
-    }
+    this.#watch.guard(() => {
+      for (let at = 0; at < bytes.length; at += UPLOAD_PIECE_BYTES) {
+        const piece = bytes.subarray(at, at + UPLOAD_PIECE_BYTES);
+        this.gpu.queue.writeBuffer(gpu, start + at, piece as Uint8Array<ArrayBuffer>);
+      }
+    });
   }
 
   protected async fetch(buffer: DeviceBuffer, offset: number, length: number): Promise<NumberArray> {
@@ -208,7 +203,7 @@ export class WebGpuDevice extends Device {
     const size = dtypeBytes(buffer.dtype);
     const start = Math.floor((offset * size) / 4) * 4;
     const end = Math.ceil(((offset + length) * size) / 4) * 4;
-    const staging = this.#staging.take(end - start);
+    const staging = this.#watch.guard(() => this.#staging.take(end - start), ALL_ERRORS);
     this.#encoder.add({
       type: 'copy',
       source: (buffer as WebGpuBuffer).gpu,
@@ -219,12 +214,14 @@ export class WebGpuDevice extends Device {
     });
     this.#encoder.submit();
     try {
-      await this.#orLost('read', staging.buffer.mapAsync(1, 0, end - start)); // GPUMapMode.READ
+      const mapping = this.#watch.guard(() => staging.buffer.mapAsync(1, 0, end - start)); // GPUMapMode.READ
+      await this.#orLost('read', mapping);
+      await this.#orLost('read', this.#watch.judged());
       const mapped = staging.buffer.getMappedRange(0, end - start);
       const skip = offset * size - start;
       const result = newArray(buffer.dtype, length, mapped.slice(skip, skip + length * size));
       staging.buffer.unmap();
-      this.#throwFailure();
+      this.#watch.throwFailure();
       return result;
     } finally {
       this.#staging.giveBack(staging);
@@ -264,11 +261,35 @@ export class WebGpuDevice extends Device {
   }
 
   protected close(): void {
-    this.gpu.removeEventListener('uncapturederror', this.#onError as unknown as () => void);
+    this.#watch.close();
     this.#staging.dispose();
     this.#uniforms.dispose();
     this.#absent.destroy();
     if (this.#owned) this.gpu.destroy();
+  }
+
+  /** The pipeline of a kernel's form, and its bindings: buffers in order, then the parameters. */
+  #bind(
+    kernel: Kernel,
+    variant: WebGpuVariant,
+    facts: LaunchFacts,
+    buffers: Record<string, DeviceBuffer | undefined>,
+  ): { pipeline: GPUComputePipeline; bindGroup: GPUBindGroup } {
+    const { pipeline, layout } = this.#pipelines.prepare(kernel, variant, facts);
+    const entries: GPUBindGroupEntry[] = [];
+    for (const name of Object.keys(kernel.bindings)) {
+      const buffer = buffers[name];
+      this.#recording?.buffers.add(buffer as DeviceBuffer);
+      entries.push({
+        binding: entries.length,
+        resource: { buffer: buffer ? (buffer as WebGpuBuffer).gpu : this.#absent },
+      });
+    }
+    if (Object.keys(kernel.params).length > 0) {
+      const uniform = this.#uniforms.get(packParams(kernel, facts.params));
+      entries.push({ binding: entries.length, resource: { buffer: uniform } });
+    }
+    return { pipeline, bindGroup: this.gpu.createBindGroup({ label: kernel.id, layout, entries }) };
   }
 
   #queue(command: Command): void {
@@ -306,12 +327,6 @@ export class WebGpuDevice extends Device {
         },
       );
     });
-  }
-
-  #throwFailure(): void {
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure) throw failure;
   }
 }
 

@@ -2,27 +2,10 @@ import { compare } from '@xlstm-tooling/kernel-harness';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import { expect, it } from 'vitest';
 import { FORMS } from '../testing/forms.ts';
-import { type GoldenCase, goldenCases, hasFullSet } from '../testing/golden.ts';
-import { type HostCell, runCell } from '../testing/run-cell.ts';
+import { goldenCases, hasFullSet, hostCell } from '../testing/golden.ts';
+import { runCell } from '../testing/run-cell.ts';
 
 const RELATIVE = 1e-5;
-
-function hostCell({ tensors }: GoldenCase): HostCell {
-  const [q, k, v, i, f] = ['q', 'k', 'v', 'i', 'f'].map((name) => tensors.get(name)!) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
-  const [c, n, m] = ['c_initial', 'n_initial', 'm_initial'].map((name) => tensors.get(name));
-  if (!c || !n || !m) return { q, k, v, i, f };
-  const state = new Float32Array(c.length + n.length + m.length);
-  state.set(c);
-  state.set(n, c.length);
-  state.set(m, c.length + n.length);
-  return { q, k, v, i, f, state };
-}
 
 /** One head's plane · exp(m), both taken relative to the expected m, against the largest expected element. */
 function expectSameState(

@@ -17,7 +17,7 @@ export interface StatesPass {
 export function queueStates(
   arena: Arena,
   shape: MlstmShape,
-  { k, v, i, f, state }: MlstmInputs,
+  { k, v, i, f, state }: Pick<MlstmInputs, 'k' | 'v' | 'i' | 'f' | 'state'>,
   { sigmoid }: CellParams,
   { L, entering }: StatesPass,
 ): DeviceBuffer {

@@ -1,37 +1,35 @@
-import { type Arena, type DeviceBuffer, OptionError } from '@xlstm/device';
-import { type CellParams, cellParams, type MlstmInputs, type MlstmOptions, requireInputs } from '../inputs.ts';
+import type { Arena, DeviceBuffer } from '@xlstm/device';
+import { type CellParams, cellParams, type MlstmInputs, requireInputs } from '../inputs.ts';
 import { mlstmChunkwiseOutputsKernel } from '../kernels/mlstm-chunkwise-outputs/index.ts';
-import { layoutParams, type Operand } from '../layout.ts';
+import { fromStep, headMajor, layoutParams, type Operand } from '../layout.ts';
 import type { MlstmShape } from '../shape.ts';
+import { chunkSizeOf, type MlstmChunkwiseOptions, segmentBytes, segmentSteps } from './chunks.ts';
 import { queueStates } from './last-state.ts';
 
-/** Options of the chunkwise form. */
-export interface MlstmChunkwiseOptions extends MlstmOptions {
-  /** Steps a chunk: 32, 64, 96, … 256. Default 64. Larger chunks keep fewer states, and compute more within chunks. */
-  chunkSize?: number;
+/** Inputs from some step on; the readout as an operand, and how far its second plane is from the first. */
+interface Segment extends Omit<MlstmInputs, 'readout'> {
+  readout: Operand | undefined;
+  plane: number;
 }
 
-const DEFAULT_CHUNK = 64;
-const CHUNK_UNIT = 32;
-const LARGEST_CHUNK = 256;
-
-/** Entering states are kept for as many chunks as fit in this; WebGPU's default limit for one binding. */
-const MOST_ENTERING_BYTES = 128 * 2 ** 20;
-
-/** The operand from step `start` on. */
-function from({ buffer, layout }: Operand, start: number): Operand {
-  return { buffer, layout: { ...layout, offset: layout.offset + start * layout.step } };
-}
-
-function launchSegment(arena: Arena, shape: MlstmShape, inputs: MlstmInputs, cell: CellParams, L: number): void {
-  const { q, k, v, i, f, state, h } = inputs;
+function launchSegment(arena: Arena, shape: MlstmShape, inputs: Segment, cell: CellParams, L: number): void {
+  const { q, k, v, i, f, state, h, readout, plane } = inputs;
   const { B, NH, S, DHQK, DHHV } = shape;
   const entering = arena.alloc('fp32', state.length * Math.ceil(S / L), 'mlstm entering states');
   let last: DeviceBuffer | undefined;
   try {
     last = queueStates(arena, shape, inputs, cell, { L, entering });
     arena.device.launch(mlstmChunkwiseOutputsKernel, {
-      buffers: { q: q.buffer, k: k.buffer, v: v.buffer, i: i.buffer, f: f.buffer, entering, h: h.buffer },
+      buffers: {
+        q: q.buffer,
+        k: k.buffer,
+        v: v.buffer,
+        i: i.buffer,
+        f: f.buffer,
+        entering,
+        h: h.buffer,
+        readout: readout?.buffer,
+      },
       params: {
         ...layoutParams('q', q),
         ...layoutParams('k', k),
@@ -39,6 +37,8 @@ function launchSegment(arena: Arena, shape: MlstmShape, inputs: MlstmInputs, cel
         ...layoutParams('i', i),
         ...layoutParams('f', f),
         ...layoutParams('h', h),
+        ...layoutParams('readout', readout ?? h),
+        readout_plane: plane,
         B,
         NH,
         S,
@@ -67,19 +67,22 @@ export function chunkwiseInSegments(
   L: number,
   mostBytes: number,
 ): void {
-  const chunks = Math.max(1, Math.floor(mostBytes / inputs.state.byteLength));
-  for (let start = 0; start < shape.S; start += chunks * L) {
-    const { q, k, v, i, f, state, h } = inputs;
+  const { q, k, v, i, f, state, h, readout } = inputs;
+  const most = segmentSteps(L, state.byteLength, mostBytes);
+  const rows = readout && { buffer: readout, layout: headMajor(shape, 1) };
+  for (let start = 0; start < shape.S; start += most) {
     const segment = {
-      q: from(q, start),
-      k: from(k, start),
-      v: from(v, start),
-      i: from(i, start),
-      f: from(f, start),
+      q: fromStep(q, start),
+      k: fromStep(k, start),
+      v: fromStep(v, start),
+      i: fromStep(i, start),
+      f: fromStep(f, start),
       state,
-      h: from(h, start),
+      h: fromStep(h, start),
+      readout: rows && fromStep(rows, start),
+      plane: shape.B * shape.NH * shape.S,
     };
-    launchSegment(arena, { ...shape, S: Math.min(chunks * L, shape.S - start) }, segment, cell, L);
+    launchSegment(arena, { ...shape, S: Math.min(most, shape.S - start) }, segment, cell, L);
   }
 }
 
@@ -107,11 +110,6 @@ export function mlstmChunkwise(
 ): void {
   requireInputs('mlstmChunkwise', shape, inputs);
   const cell = cellParams('mlstmChunkwise', options, ['chunkSize']);
-  const { chunkSize: L = DEFAULT_CHUNK } = options;
-  if (!(Number.isInteger(L / CHUNK_UNIT) && L > 0 && L <= LARGEST_CHUNK)) {
-    throw new OptionError(
-      `mlstmChunkwise: chunkSize must be a multiple of ${CHUNK_UNIT} up to ${LARGEST_CHUNK}, got ${L}; the default is ${DEFAULT_CHUNK}`,
-    );
-  }
-  chunkwiseInSegments(arena, shape, inputs, cell, L, Math.min(arena.device.maxBufferBytes, MOST_ENTERING_BYTES));
+  const L = chunkSizeOf('mlstmChunkwise', options);
+  chunkwiseInSegments(arena, shape, inputs, cell, L, segmentBytes(arena.device));
 }

@@ -1,7 +1,7 @@
 import type { Arena } from '@xlstm/device';
 import { cellParams, type MlstmInputs, type MlstmOptions, requireInputs } from '../inputs.ts';
 import { mlstmParallelKernel } from '../kernels/mlstm-parallel/index.ts';
-import { layoutParams } from '../layout.ts';
+import { headMajor, layoutParams } from '../layout.ts';
 import type { MlstmShape } from '../shape.ts';
 import { queueStates } from './last-state.ts';
 
@@ -26,12 +26,12 @@ const CHUNK = 64;
 export function mlstmParallel(arena: Arena, shape: MlstmShape, inputs: MlstmInputs, options: MlstmOptions = {}): void {
   requireInputs('mlstmParallel', shape, inputs);
   const cell = cellParams('mlstmParallel', options);
-  const { q, k, v, i, f, state, h } = inputs;
+  const { q, k, v, i, f, state, h, readout } = inputs;
   const { B, NH, S, DHQK, DHHV } = shape;
   const last = queueStates(arena, shape, inputs, cell, { L: CHUNK, entering: undefined });
   try {
     arena.device.launch(mlstmParallelKernel, {
-      buffers: { q: q.buffer, k: k.buffer, v: v.buffer, i: i.buffer, f: f.buffer, state, h: h.buffer },
+      buffers: { q: q.buffer, k: k.buffer, v: v.buffer, i: i.buffer, f: f.buffer, state, h: h.buffer, readout },
       params: {
         ...layoutParams('q', q),
         ...layoutParams('k', k),
@@ -39,6 +39,8 @@ export function mlstmParallel(arena: Arena, shape: MlstmShape, inputs: MlstmInpu
         ...layoutParams('i', i),
         ...layoutParams('f', f),
         ...layoutParams('h', h),
+        ...layoutParams('readout', { layout: headMajor(shape, 1) }),
+        readout_plane: B * NH * S,
         B,
         NH,
         S,

@@ -1,4 +1,4 @@
-import { type Device, ShapeError } from '@xlstm/device';
+import { type Device, OptionError, ShapeError } from '@xlstm/device';
 import { cellParams, type MlstmInputs, type MlstmOptions, requireInputs } from '../inputs.ts';
 import { mlstmStepKernel } from '../kernels/mlstm-step/index.ts';
 import { mlstmStepNormalizerKernel } from '../kernels/mlstm-step-normalizer/index.ts';
@@ -7,6 +7,11 @@ import type { MlstmShape } from '../shape.ts';
 
 function recur(operation: string, device: Device, shape: MlstmShape, inputs: MlstmInputs, options: MlstmOptions): void {
   requireInputs(operation, shape, inputs);
+  if (inputs.readout) {
+    throw new OptionError(
+      `${operation}: readout is kept for the backward pass, which this form has none of; leave it out or call mlstmChunkwise`,
+    );
+  }
   const { sigmoid, normalize, eps } = cellParams(operation, options);
   const { q, k, v, i, f, state, h } = inputs;
   const { B, NH, S, DHQK, DHHV } = shape;

@@ -1,5 +1,5 @@
 import type { Dtype, NumberArray } from '@xlstm/device';
-import { headMajor, type Layout, sequenceMajor } from '../layout.ts';
+import { headMajor, type Layout, type LayoutParams, layoutParams, sequenceMajor } from '../layout.ts';
 import type { MlstmShape } from '../shape.ts';
 import { mlstmStateLength } from '../state.ts';
 
@@ -58,6 +58,21 @@ export function layouts<N extends Name>(
     Object.entries(arrange(shape, name, arrangement).layout).map(([part, value]) => [`${name}_${part}`, value]),
   );
   return Object.fromEntries(entries) as Record<`${N}_${keyof Layout}`, number>;
+}
+
+/** The layout parameters of one operand under another name. */
+export function layoutAs<N extends string>(
+  shape: MlstmShape,
+  operand: Name,
+  name: N,
+  arrangement: Arrangement = 'head-major',
+): LayoutParams<N> {
+  return layoutParams(name, { layout: arrange(shape, operand, arrangement).layout });
+}
+
+/** The layout parameters of something with one element a step, contiguous. */
+export function rowLayout<N extends string>(shape: MlstmShape, name: N): LayoutParams<N> {
+  return layoutParams(name, { layout: headMajor(shape, 1) });
 }
 
 const EXTREMES = [100, -100, Number.NEGATIVE_INFINITY, -30, 30, 0, -1e30];

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { MlstmShape } from '../shape.ts';
+import type { HostCell } from './run-cell.ts';
 
 /** One case of reference vectors. */
 export interface GoldenCase {
@@ -56,4 +57,22 @@ export function goldenCases(): GoldenCase[] {
   return readdirSync(folder)
     .filter((name) => existsSync(`${folder}/${name}/case.json`))
     .map((name) => readCase(folder, name));
+}
+
+/** The inputs of a case. */
+export function hostCell({ tensors }: GoldenCase): HostCell {
+  const [q, k, v, i, f] = ['q', 'k', 'v', 'i', 'f'].map((name) => tensors.get(name)!) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const [c, n, m] = ['c_initial', 'n_initial', 'm_initial'].map((name) => tensors.get(name));
+  if (!c || !n || !m) return { q, k, v, i, f };
+  const state = new Float32Array(c.length + n.length + m.length);
+  state.set(c);
+  state.set(n, c.length);
+  state.set(m, c.length + n.length);
+  return { q, k, v, i, f, state };
 }

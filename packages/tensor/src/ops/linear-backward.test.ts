@@ -54,10 +54,10 @@ await describeDevices('linearBackward', (device: Device) => {
 
   it.each([
     { rows: [1], N: 5, K: 24, dtype: 'fp32', accumulate: false },
-    { rows: [2, 3], N: 7, K: 33, dtype: 'bf16', accumulate: true },
-    { rows: [600], N: 9, K: 6, dtype: 'fp32', accumulate: true },
+    { rows: [2, 3], N: 7, K: 36, dtype: 'bf16', accumulate: true },
+    { rows: [600], N: 9, K: 8, dtype: 'fp32', accumulate: true },
     { rows: [4, 150], N: 3, K: 5, dtype: 'fp32', accumulate: false },
-    { rows: [2], N: 530, K: 3, dtype: 'bf16', accumulate: true },
+    { rows: [2], N: 530, K: 4, dtype: 'bf16', accumulate: true },
   ] as const)('of $rows rows, [$N, $K] $dtype, added: $accumulate', async ({ rows, N, K, dtype, accumulate }) => {
     const M = rows.reduce<number>((product, size) => product * size, 1);
     const xs = eighths(random, M * K);

@@ -8,9 +8,9 @@ import { requireContiguous, type Tensor } from '../tensor.ts';
 /** What `linearBackward` reads. */
 export interface LinearBackwardInputs {
   /** `[..., K]` fp32, contiguous: the input of `linear`. Needed for dweight only. */
-  x?: Tensor;
+  x?: Tensor | undefined;
   /** `[N, K]` fp32, fp16 or bf16, contiguous. Needed for dx only. */
-  weight?: Tensor;
+  weight?: Tensor | undefined;
   /** `[..., N]` fp32, may be columns of a wider gradient. */
   dy: Tensor;
 }

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { addInPlace, residual } from '../kernels/residual/index.ts';
 import { rmsNorm } from '../kernels/rms-norm/index.ts';
 import { linear } from '../ops/linear.ts';
-import { type Parameter, Parameters } from '../parameters.ts';
+import type { TrainableParameter } from '../parameter.ts';
+import { Parameters } from '../parameters.ts';
 import { Scope } from '../scope.ts';
 import { Tensor } from '../tensor.ts';
 import { Tape } from './tape.ts';
@@ -95,7 +96,7 @@ function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, sha
   }
 }
 
-async function gradients(device: Device, parameters: readonly Parameter[]): Promise<Float32Array[]> {
+async function gradients(device: Device, parameters: readonly TrainableParameter[]): Promise<Float32Array[]> {
   return Promise.all(parameters.map(({ gradient }) => floats(device, gradient)));
 }
 

@@ -1,15 +1,13 @@
 import { type Arena, type DeviceBuffer, GradientError, ShapeError } from '@xlstm/device';
 import { fill } from '../kernels/fill/index.ts';
+import type { TrainableParameter } from '../parameter.ts';
 import { type DifferentiableOperation, Scope } from '../scope.ts';
 import { elementCount, requireContiguous, Tensor } from '../tensor.ts';
 import { NodeGradients, type TapeNode } from './node-gradients.ts';
 import { isWhole, Value } from './value.ts';
 
-/** What a tape differentiates by: a value and the fp32 buffer, as long as the value's, that its gradient is added to. */
-export interface Differentiable {
-  readonly value: Tensor;
-  readonly gradient: Tensor;
-}
+/** What a tape differentiates by: a value, and the fp32 tensor, as long as the value's buffer, that its gradient is added to. */
+export type Differentiable = Pick<TrainableParameter, 'value' | 'gradient'>;
 
 /** Options of a tape. */
 export interface TapeOptions {
@@ -86,8 +84,7 @@ export class Tape extends Scope {
     return new Tensor(gradient, tensor.shape, tensor.offset, tensor.rowStride);
   }
 
-  /** Whether `backward()` would make a gradient for this tensor. */
-  isDifferentiated(tensor: Tensor): boolean {
+  override isDifferentiated(tensor: Tensor): boolean {
     return this.#values.has(tensor.buffer);
   }
 

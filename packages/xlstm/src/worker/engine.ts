@@ -92,7 +92,7 @@ export class WorkerEngine {
       if (state && !(state instanceof Error)) state.dispose();
     },
     statePosition: (state) => this.#state(state).position,
-    exportState: (state) => this.#live().exportState(this.#state(state)),
+    exportState: (state) => this.#state(state).export(),
     importState: (handle, bytes) => {
       const state = this.#live().importState(bytes);
       this.#states.set(handle, state);

@@ -58,17 +58,16 @@ export class WorkerModel implements AsyncDisposable {
     return state;
   }
 
-  /** A state as bytes, to be kept in a file or sent elsewhere; models in and out of workers read each other's. */
+  /** `state.export()`, for a state of this model's. @throws OptionError for another's */
   async exportState(state: WorkerState): Promise<Uint8Array<ArrayBuffer>> {
     const connection = this.#live('exportState');
     if (!(state instanceof WorkerState && state.connection === connection)) {
       throw new OptionError("exportState: the state must be one of this model's; make it with model.createState()");
     }
-    state.assertLive('exportState');
-    return connection.call('exportState', state.handle);
+    return state.export();
   }
 
-  /** A state from such bytes; yours to dispose. @throws StateError for another model's, cut or damaged bytes. */
+  /** A state from the bytes of `state.export()`; yours to dispose. @throws StateError for another model's, cut or damaged bytes. */
   async importState(bytes: Uint8Array): Promise<WorkerState> {
     const connection = this.#live('importState');
     const handle = connection.newHandle();

@@ -40,6 +40,16 @@ export class WorkerState implements Disposable {
     return copy;
   }
 
+  /**
+   * The state as bytes, to be kept in a file or sent elsewhere; models in and out of workers read each other's.
+   *
+   * @throws OptionError while a generation has the state; DisposedError, DeviceLostError
+   */
+  async export(): Promise<Uint8Array<ArrayBuffer>> {
+    this.assertLive('state.export');
+    return this.connection.call('exportState', this.handle);
+  }
+
   /** Forgets everything. */
   reset(): void {
     this.assertLive('state.reset');

@@ -84,10 +84,10 @@ describe('a model in a worker', () => {
     const first = await model.generate('Once upon', { ...options, state }).result();
     expect(state.position).toBe(first.promptIds.length + 6);
     const fork = state.clone();
-    const bytes = await model.exportState(state);
+    const bytes = await state.export();
     const athome = here.importState(bytes);
     expect(athome.position).toBe(state.position);
-    const back = await model.importState(await here.exportState(athome));
+    const back = await model.importState(await athome.export());
     expect(back.position).toBe(state.position);
     const goOn = (from: typeof state) => model.generate(' time', { ...options, state: from }).result();
     const wanted = await here.generate(' time', { ...options, state: athome }).result();

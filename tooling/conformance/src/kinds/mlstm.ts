@@ -1,11 +1,15 @@
 import { Arena, type Device, type DeviceBuffer } from '@xlstm/device';
 import {
   headMajor,
+  type MlstmBackward,
+  type MlstmGradients,
   type MlstmInputs,
   type MlstmOptions,
   type MlstmShape,
   mlstmChunkwise,
+  mlstmChunkwiseBackward,
   mlstmParallel,
+  mlstmParallelBackward,
   mlstmRecurrent,
   mlstmSequence,
   mlstmStateLength,
@@ -14,12 +18,14 @@ import {
 import { CaseError, type CaseFields, sizeField } from '../golden-case.ts';
 import type { GoldenTensors } from '../golden-tensors.ts';
 import type { DeviceKindOfCase, Job } from '../job.ts';
-import { failure, type Memory, measureFloats, measureMemory, shapeMismatch } from '../measure.ts';
-import { CELL_OUTPUT } from '../tolerances.ts';
+import { failure, type Memory, measureFloats, measureMemory, measureScaled, shapeMismatch } from '../measure.ts';
+import { CELL_GRADIENT, CELL_OUTPUT } from '../tolerances.ts';
 
 interface Form {
   name: string;
   run(arena: Arena, shape: MlstmShape, inputs: MlstmInputs, options: MlstmOptions): void;
+  /** Where the form has one; gradients are then held to the vectors too. */
+  backward?: MlstmBackward;
 }
 
 /** Every form of the cell is held to the same vectors; chunks of several sizes put their borders at other steps. */
@@ -29,8 +35,10 @@ const FORMS: readonly Form[] = [
     name: `chunkwise ${chunkSize}`,
     run: (arena: Arena, shape: MlstmShape, inputs: MlstmInputs, options: MlstmOptions) =>
       mlstmChunkwise(arena, shape, inputs, { ...options, chunkSize }),
+    backward: ((arena, shape, inputs, gradients, options) =>
+      mlstmChunkwiseBackward(arena, shape, inputs, gradients, { ...options, chunkSize })) satisfies MlstmBackward,
   })),
-  { name: 'parallel', run: mlstmParallel },
+  { name: 'parallel', run: mlstmParallel, backward: mlstmParallelBackward },
   { name: 'sequence', run: mlstmSequence },
 ];
 
@@ -38,6 +46,7 @@ const SEQUENCES = ['q', 'k', 'v', 'i', 'f'] as const;
 const INITIAL = ['c_initial', 'n_initial', 'm_initial'] as const;
 const INPUTS: readonly string[] = [...SEQUENCES, ...INITIAL, 'dh'];
 const OUTPUTS = ['h', 'c_last', 'n_last', 'm_last'] as const;
+const GRADIENTS = ['dq', 'dk', 'dv', 'di', 'df', 'dc_initial', 'dn_initial', 'dm_initial'] as const;
 
 function optionsOf(fields: CaseFields): MlstmOptions {
   const { gate = 'exp', normalize = true, eps = 1e-6 } = fields;
@@ -57,6 +66,8 @@ function shapesOf({ B, NH, S, DHQK, DHHV }: MlstmShape): Record<string, readonly
   const state = { c: [B, NH, DHQK, DHHV], n: [B, NH, DHQK], m: [B, NH, 1] };
   return {
     ...{ q: key, k: key, v: value, i: gate, f: gate, h: value },
+    ...{ dq: key, dk: key, dv: value, di: gate, df: gate, dh: value },
+    ...{ dc_initial: state.c, dn_initial: state.n, dm_initial: state.m },
     ...{ c_initial: state.c, n_initial: state.n, m_initial: state.m },
     ...{ c_last: state.c, n_last: state.n, m_last: state.m },
   };
@@ -65,6 +76,8 @@ function shapesOf({ B, NH, S, DHQK, DHHV }: MlstmShape): Record<string, readonly
 interface Outputs {
   h: Float32Array;
   last: Memory;
+  /** By name, where the form has a backward and the case a dh. */
+  gradients?: Readonly<Record<(typeof GRADIENTS)[number], Float32Array>>;
 }
 
 /** The buffers of one case, uploaded once; each form gets a fresh state and an output full of NaN. */
@@ -73,6 +86,7 @@ class Cell {
   readonly #shape: MlstmShape;
   readonly #options: MlstmOptions;
   readonly #initial: readonly Float32Array[];
+  readonly #dh: DeviceBuffer | undefined;
   readonly #inputs: Readonly<Record<(typeof SEQUENCES)[number], DeviceBuffer>>;
 
   constructor(
@@ -81,6 +95,7 @@ class Cell {
     options: MlstmOptions,
     data: Readonly<Record<(typeof SEQUENCES)[number], Float32Array>>,
     initial: readonly Float32Array[],
+    dh: Float32Array | undefined,
   ) {
     this.#device = device;
     this.#shape = shape;
@@ -89,6 +104,7 @@ class Cell {
     const upload = (name: (typeof SEQUENCES)[number]) =>
       device.from('fp32', data[name], { owner: 'conformance', label: name });
     this.#inputs = { q: upload('q'), k: upload('k'), v: upload('v'), i: upload('i'), f: upload('f') };
+    this.#dh = dh && device.from('fp32', dh, { owner: 'conformance', label: 'dh' });
   }
 
   async compute(form: Form): Promise<Outputs> {
@@ -104,27 +120,50 @@ class Cell {
         device.upload(state, plane, offset);
         offset += plane.length;
       }
-      const h = arena.alloc('fp32', B * NH * S * DHHV, 'h');
-      device.upload(h, new Float32Array(h.length).fill(Number.NaN));
       const operand = (buffer: DeviceBuffer, width: number) => ({ buffer, layout: headMajor({ NH, S }, width) });
+      const output = (width: number, label: string) => {
+        const buffer = arena.alloc('fp32', B * NH * S * width, label);
+        device.upload(buffer, new Float32Array(buffer.length).fill(Number.NaN));
+        return operand(buffer, width);
+      };
+      const h = output(DHHV, 'h');
+      const backward = this.#dh && form.backward;
+      const kept = backward && { readout: output(2, 'readout').buffer, initial: arena.alloc('fp32', state.length) };
+      if (kept) device.copy(state, kept.initial);
       const { q, k, v, i, f } = this.#inputs;
-      form.run(
-        arena,
-        shape,
-        {
-          q: operand(q, DHQK),
-          k: operand(k, DHQK),
-          v: operand(v, DHHV),
-          i: operand(i, 1),
-          f: operand(f, 1),
-          state,
-          h: operand(h, DHHV),
-        },
-        this.#options,
-      );
-      return {
-        h: (await device.read(h)) as Float32Array,
+      const inputs = {
+        q: operand(q, DHQK),
+        k: operand(k, DHQK),
+        v: operand(v, DHHV),
+        i: operand(i, 1),
+        f: operand(f, 1),
+        h,
+      };
+      form.run(arena, shape, { ...inputs, state, ...(kept && { readout: kept.readout }) }, this.#options);
+      const outputs: Outputs = {
+        h: (await device.read(h.buffer)) as Float32Array,
         last: await readMlstmState(device, state, shape),
+      };
+      if (!kept || !backward || !this.#dh) return outputs;
+      const gradients: MlstmGradients = {
+        dq: output(DHQK, 'dq'),
+        dk: output(DHQK, 'dk'),
+        dv: output(DHHV, 'dv'),
+        di: output(1, 'di'),
+        df: output(1, 'df'),
+        dinitial: state,
+      };
+      backward(arena, shape, { ...inputs, ...kept, dh: operand(this.#dh, DHHV) }, gradients, this.#options);
+      const read = async (name: 'dq' | 'dk' | 'dv' | 'di' | 'df') =>
+        (await device.read(gradients[name].buffer)) as Float32Array;
+      const started = await readMlstmState(device, state, shape);
+      return {
+        ...outputs,
+        gradients: {
+          ...{ dq: await read('dq'), dk: await read('dk'), dv: await read('dv') },
+          ...{ di: await read('di'), df: await read('df') },
+          ...{ dc_initial: started.c, dn_initial: started.n, dm_initial: started.m },
+        },
       };
     } finally {
       arena.dispose();
@@ -133,6 +172,7 @@ class Cell {
 
   dispose(): void {
     for (const buffer of Object.values(this.#inputs)) buffer.dispose();
+    this.#dh?.dispose();
   }
 }
 
@@ -170,18 +210,26 @@ async function reportForms(
   const expectedH = tensors.has('h') ? await tensors.floats('h') : undefined;
   const memory = await expectedMemory(tensors);
 
-  const cell = new Cell(device, shape, options, data, initial);
+  const dh = tensors.has('dh') ? await read('dh') : undefined;
+  const expected = new Map<string, Float32Array>();
+  for (const name of GRADIENTS) if (dh && tensors.has(name)) expected.set(name, await tensors.floats(name));
+
+  const cell = new Cell(device, shape, options, data, initial, dh);
   try {
     for (const form of FORMS) {
       const named = (name: string) => `${name} (${form.name})`;
-      await job.attempt(outputs.map(named), async () => {
-        const { h, last } = await cell.compute(form);
+      const ofForm = form.backward ? [...outputs, ...expected.keys()] : outputs;
+      await job.attempt(ofForm.map(named), async () => {
+        const { h, last, gradients } = await cell.compute(form);
         const planes = memory && measureMemory(last, memory);
-        for (const name of outputs) {
+        for (const name of ofForm) {
           const mismatch = shapeMismatch(shapes[name]!, tensors.shape(name));
           if (mismatch) job.report(named(name), mismatch);
           else if (name === 'h') job.report(named(name), measureFloats(h, expectedH ?? [], CELL_OUTPUT));
-          else {
+          else if (gradients && expected.has(name)) {
+            const computed = gradients[name as (typeof GRADIENTS)[number]];
+            job.report(named(name), measureScaled(computed, expected.get(name)!, CELL_GRADIENT));
+          } else {
             const plane = name.slice(0, 1) as keyof Memory;
             job.report(named(name), planes ? planes[plane] : failure(`${name} is missing`));
           }
@@ -198,7 +246,7 @@ async function runMlstm(job: Job, device: Device, tensors: GoldenTensors): Promi
   await job.attempt(outputs, () => reportForms(job, device, tensors, outputs));
 }
 
-/** The mLSTM cell in all its forms. Gradients are expected outputs that nothing computes yet. */
+/** The mLSTM cell in all its forms, and its gradients in those that have a backward. */
 export const mlstmCell: DeviceKindOfCase = {
   runsOn: 'device',
   isInput: (name) => INPUTS.includes(name),

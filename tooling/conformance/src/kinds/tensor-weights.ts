@@ -4,13 +4,17 @@ import type { GoldenTensors } from '../golden-tensors.ts';
 
 const PREFIX = 'param.';
 
-/** The parameters of a case by their published names: the reference calls the embedding by its own name. */
+/** The published name of a parameter: the reference calls the embedding by its own name. */
+export function publishedName(name: string): string {
+  return name === 'embedding.weight' ? 'backbone.embeddings.weight' : name;
+}
+
+/** The parameters of a case by their published names. */
 export function caseParameters(tensors: GoldenTensors): Map<string, TensorInfo> {
   const parameters = new Map<string, TensorInfo>();
   for (const name of tensors.names) {
     if (!name.startsWith(PREFIX)) continue;
-    const own = name.slice(PREFIX.length);
-    parameters.set(own === 'embedding.weight' ? 'backbone.embeddings.weight' : own, tensors.info(name));
+    parameters.set(publishedName(name.slice(PREFIX.length)), tensors.info(name));
   }
   return parameters;
 }

@@ -1,12 +1,14 @@
-import type { Device } from '@xlstm/device';
-import { parseConfig, XLSTMLarge } from '@xlstm/xlstm-large';
+import { Arena, type Device } from '@xlstm/device';
+import { elementCount, Tape } from '@xlstm/tensor';
+import { parameterTable, parseConfig, XLSTMLarge } from '@xlstm/xlstm-large';
 import { checkpointWeights, storedDtype } from 'xlstm';
 import { hasCheckpoint, openCaseCheckpoint } from '../case-checkpoint.ts';
 import { CaseError } from '../golden-case.ts';
 import type { GoldenTensors } from '../golden-tensors.ts';
 import type { DeviceKindOfCase, Job } from '../job.ts';
-import { failure, measureFloats, measureMemory, shapeMismatch } from '../measure.ts';
-import { LOGITS, LOSS } from '../tolerances.ts';
+import { failure, measureFloats, measureMemory, measureScaled, shapeMismatch } from '../measure.ts';
+import { GRADIENT, LOGITS, LOSS } from '../tolerances.ts';
+import { uploadIds } from './gradients.ts';
 import { batchLogits, crossEntropy, reportGreedy } from './model-outputs.ts';
 import { caseParameters, difference, tensorWeights } from './tensor-weights.ts';
 
@@ -20,7 +22,14 @@ function isInput(name: string): boolean {
 }
 
 function isComputed(name: string): boolean {
-  return name === 'logits' || name === 'loss' || name === 'greedy' || PREFILLED.test(name) || STATE.test(name);
+  return (
+    name.startsWith('grad.') ||
+    name === 'logits' ||
+    name === 'loss' ||
+    name === 'greedy' ||
+    PREFILLED.test(name) ||
+    STATE.test(name)
+  );
 }
 
 /** The model of a case: from its `checkpoint/` as a user would load it, where there is one; else from `param.*`. */
@@ -95,14 +104,46 @@ async function reportForward(job: Job, tensors: GoldenTensors, model: XLSTMLarge
   }
 }
 
+/** Gradients of the mean loss over the training tokens, by published name: the model stacks projections of one input. */
+async function reportLargeGradients(
+  job: Job,
+  device: Device,
+  tensors: GoldenTensors,
+  model: XLSTMLarge,
+): Promise<void> {
+  const targetRows = await tensors.integerRows('targets');
+  const length = targetRows[0]!.length;
+  const rows = (await tensors.integerRows('tokens')).map((row) => row.slice(0, length));
+  const arena = new Arena(device);
+  const parameters = model.parameters();
+  const tape = new Tape(arena, { parameters });
+  try {
+    model.loss(tape, uploadIds(device, rows), uploadIds(device, targetRows)).backward();
+    const gradients = new Map(parameters.map(({ name, gradient }) => [name, gradient]));
+    for (const { name, shape, parameter, row } of parameterTable(model.config, model.dims).tensors) {
+      const golden = `grad.${name === 'backbone.embeddings.weight' ? 'embedding.weight' : name}`;
+      const { buffer } = gradients.get(parameter)!;
+      const actual = await device.read(buffer, row * (shape[1] ?? 1), elementCount(shape));
+      job.report(golden, measureScaled(actual, await tensors.floats(golden), GRADIENT));
+    }
+  } finally {
+    tape.dispose();
+    arena.dispose();
+  }
+}
+
 async function runLarge(job: Job, device: Device, tensors: GoldenTensors): Promise<void> {
   const computed = tensors.names.filter(isComputed);
   await job.attempt(computed, async () => {
     const rows = await tensors.integerRows('tokens');
     const model = await loadModel(job, device, tensors);
     try {
-      const forward = computed.filter((name) => !name.startsWith('greedy'));
+      const forward = computed.filter((name) => !name.startsWith('greedy') && !name.startsWith('grad.'));
       await job.attempt(forward, () => reportForward(job, tensors, model, rows));
+      const gradients = computed.filter((name) => name.startsWith('grad.'));
+      if (gradients.length > 0) {
+        await job.attempt(gradients, () => reportLargeGradients(job, device, tensors, model));
+      }
       for (const name of computed.filter((computedName) => computedName.startsWith('greedy'))) {
         const prefix = PREFILLED.exec(name)?.[1];
         const prompts = prefix === undefined ? rows : rows.map((row) => row.slice(0, Number(prefix)));

@@ -1,4 +1,4 @@
-import { createWebGpuDevice, DeviceError, requestAdapter, type WebGpuDevice } from '@xlstm/device';
+import { createWebGpuDevice, DeviceError, defineKernel, requestAdapter, type WebGpuDevice } from '@xlstm/device';
 import { expect, it, vi } from 'vitest';
 import { describeDevices } from '../test-kernel.ts';
 import { scaleKernel } from './fixture-kernels.ts';
@@ -30,8 +30,8 @@ await describeDevices("a caller's own GPUDevice", () => {
     expect(device.gpu).toBe(gpu);
     expect(await scaleOn(device)).toEqual([3, 6]);
     device.dispose();
-    expect(added.mock.calls.length).toBe(1);
-    expect(removed.mock.calls).toEqual(added.mock.calls);
+    expect(added).not.toHaveBeenCalled();
+    expect(removed).not.toHaveBeenCalled();
     expect(destroyed).not.toHaveBeenCalled();
 
     const source = gpu.createBuffer({ size: 4, usage: STORAGE | COPY_SRC | COPY_DST });
@@ -52,6 +52,44 @@ await describeDevices("a caller's own GPUDevice", () => {
     first.dispose();
     expect(await scaleOn(second)).toEqual([3, 6]);
     second.dispose();
+    gpu.destroy();
+  });
+
+  it("throws what our calls did wrong and leaves its owner's errors to the owner", async () => {
+    const adapter = await requestAdapter();
+    const gpu = await adapter.requestDevice();
+    const uncaptured: string[] = [];
+    gpu.addEventListener('uncapturederror', (event) => {
+      event.preventDefault?.();
+      uncaptured.push(event.error.message);
+    });
+    const device = await createWebGpuDevice({ gpuDevice: gpu });
+    const ownersMistake = () => void gpu.createBuffer({ label: 'of the owner', size: 4, usage: MAP_READ | STORAGE });
+    ownersMistake();
+    expect(await scaleOn(device)).toEqual([3, 6]);
+    await device.sync();
+    expect(uncaptured).toEqual([expect.stringContaining('of the owner')]);
+
+    const wrong = defineKernel({
+      ...scaleKernel,
+      webgpu: [{ ...scaleKernel.webgpu![0]!, code: 'this is no WGSL' }],
+    });
+    const x = device.alloc('fp32', 2);
+    const y = device.alloc('fp32', 2);
+    device.launch(wrong, { buffers: { x, y, z: undefined }, params: { n: 2, a: 3 } });
+    ownersMistake();
+    await expect(device.read(y)).rejects.toThrow(/^webgpu: .*WGSL/s);
+    await device.sync();
+    expect(uncaptured).toHaveLength(2);
+
+    // Scopes of the owner around our calls see nothing of ours either, and stay as they were.
+    gpu.pushErrorScope('validation');
+    device.launch(defineKernel({ ...wrong }), { buffers: { x, y, z: undefined }, params: { n: 2, a: 3 } });
+    device.flush();
+    ownersMistake();
+    expect((await gpu.popErrorScope())?.message).toMatch(/of the owner/);
+    await expect(device.sync()).rejects.toThrow(DeviceError);
+    device.dispose();
     gpu.destroy();
   });
 

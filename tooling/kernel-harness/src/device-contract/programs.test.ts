@@ -50,6 +50,26 @@ await describeDevices('programs', (device) => {
     y.dispose();
   });
 
+  it('profile runs everything once and times each launch, by kernel', async () => {
+    const y = device.from('fp32', Float32Array.of(1));
+    const program = device.record(() => {
+      device.launch(stepKernel, { buffers: { y }, params: { a: 2, b: 1, groups: 1 } });
+      device.launch(stepKernel, { buffers: { y }, params: { a: 2, b: 0, groups: 1 } });
+    });
+    const lacksTimestamps = device.kind === 'webgpu' && !device.info.features.includes('timestamp-query');
+    if (lacksTimestamps) {
+      await expect(program.profile()).rejects.toThrow(/offers no timestamps/);
+      return;
+    }
+    const timed = await program.profile();
+    expect(timed.map(({ kernel }) => kernel.split('/')[0])).toEqual([stepKernel.id, stepKernel.id]);
+    for (const { milliseconds } of timed) expect(milliseconds).toBeGreaterThanOrEqual(0);
+    expect((await device.read(y))[0]).toBe(6);
+    program.dispose();
+    await expect(program.profile()).rejects.toThrow(DisposedError);
+    y.dispose();
+  });
+
   it('may be empty, and may be larger than a submission', async () => {
     const y = device.alloc('fp32', 1);
     device.record(() => {}).run();

@@ -4,7 +4,7 @@
 //   h  = C'^T q / (max(|n'^T q|, exp(-m')) + eps),  q scaled by 1/sqrt(DHQK)
 
 struct Params {
-  q: Layout, k: Layout, v: Layout, i: Layout, f: Layout, h: Layout,
+  q: Layout, k: Layout, v: Layout, i: Layout, f: Layout, h: Layout, readout: Layout, readout_plane: u32,
   B: u32, NH: u32, S: u32, DHQK: u32, DHHV: u32, L: u32, sigmoid: u32, normalize: u32, eps: f32,
 }
 
@@ -15,7 +15,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read> f: array<f32>;
 @group(0) @binding(5) var<storage, read> entering: array<f32>;  // C | n | m, each [B, NH, NC, ...]
 @group(0) @binding(6) var<storage, read_write> h: array<f32>;
-@group(0) @binding(7) var<uniform> params: Params;
+@group(0) @binding(7) var<storage, read_write> readout: array<f32>;  // m | denominator, when HAS_READOUT
+@group(0) @binding(8) var<uniform> params: Params;
+
+override HAS_READOUT: u32 = 0;
 
 const THREADS = 4u;
 const MOST_DHQK = 128u;
@@ -66,6 +69,11 @@ fn mlstm_chunkwise_outputs(@builtin(workgroup_id) group: vec3<u32>, @builtin(num
       let next = gates.decay * c[d] + key * value;
       c[d] = next;
       numerator += query * next;
+    }
+    if (HAS_READOUT != 0u && first == 0u) {
+      let place = at(params.readout, b, head, t);
+      readout[place] = gates.m;
+      readout[params.readout_plane + place] = denominator * scale;
     }
     let h_start = at(params.h, b, head, t);
     for (var e = 0u; e < 4u; e++) {

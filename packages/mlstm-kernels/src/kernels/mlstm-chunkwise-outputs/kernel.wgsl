@@ -12,7 +12,7 @@
 // An invocation holds 16 rows of one column: rows 16*(thread/128) .. +15, column thread%128.
 
 struct Params {
-  q: Layout, k: Layout, v: Layout, i: Layout, f: Layout, h: Layout,
+  q: Layout, k: Layout, v: Layout, i: Layout, f: Layout, h: Layout, readout: Layout, readout_plane: u32,
   B: u32, NH: u32, S: u32, DHQK: u32, DHHV: u32, L: u32, sigmoid: u32, normalize: u32, eps: f32,
 }
 
@@ -23,7 +23,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read> f: array<f32>;
 @group(0) @binding(5) var<storage, read> entering: array<f32>;  // C | n | m, each [B, NH, NC, ...]
 @group(0) @binding(6) var<storage, read_write> h: array<f32>;
-@group(0) @binding(7) var<uniform> params: Params;
+@group(0) @binding(7) var<storage, read_write> readout: array<f32>;  // m | denominator, when HAS_READOUT
+@group(0) @binding(8) var<uniform> params: Params;
+
+override HAS_READOUT: u32 = 0;
 
 const THREADS = 256u;                // and the largest L
 const BLOCK = 32u;
@@ -219,7 +222,14 @@ fn mlstm_chunkwise_outputs(@builtin(workgroup_id) group: vec3<u32>, @builtin(num
     }
     if (back > 0u) { between += block_sum[key_block]; }
   }
-  if (thread < BLOCK) { denominator[thread] = row_sum; }
+  if (thread < BLOCK) {
+    denominator[thread] = row_sum;
+    if (HAS_READOUT != 0u && work % tiles == 0u && place.block_start + thread < place.steps) {
+      let row = at(params.readout, place.b, place.head, place.chunk_start + place.block_start + thread);
+      readout[row] = stabilizer[thread];
+      readout[params.readout_plane + row] = row_sum;
+    }
+  }
   workgroupBarrier();
   if (!valid) { return; }
   let sums = array<vec4<f32>, 4>(sum0, sum1, sum2, sum3);

@@ -8,7 +8,7 @@ type Cell = Readonly<Record<keyof typeof params, number>>;
 
 /** h of every step from its chunk's steps so far and the state that the chunk was entered with, in float64. */
 export function mlstmChunkwiseOutputsReference(
-  { q, k, v, i, f, entering, h }: ReferenceBuffers<typeof bindings>,
+  { q, k, v, i, f, entering, h, readout }: ReferenceBuffers<typeof bindings>,
   cell: Cell,
 ): void {
   const { B, NH, S, DHQK, DHHV, L, sigmoid, normalize, eps } = cell;
@@ -16,6 +16,7 @@ export function mlstmChunkwiseOutputsReference(
   const planes = statePlanes(cell);
   const [qAt, kAt, vAt] = [indexer(cell, 'q'), indexer(cell, 'k'), indexer(cell, 'v')];
   const [iAt, fAt, hAt] = [indexer(cell, 'i'), indexer(cell, 'f'), indexer(cell, 'h')];
+  const readoutAt = indexer(cell, 'readout');
   const scale = 1 / Math.sqrt(DHQK);
   const logForget = new Float64Array(L);
   const logInput = new Float64Array(L);
@@ -64,9 +65,13 @@ export function mlstmChunkwiseOutputsReference(
             denominator += score;
             for (let e = 0; e < DHHV; e++) numerator[e]! += score * v[v0 + e]!;
           }
-          const readout = normalizerScale(denominator, m, normalize, eps);
+          if (readout) {
+            readout[readoutAt(b, head, first + j)] = m;
+            readout[cell.readout_plane + readoutAt(b, head, first + j)] = denominator;
+          }
+          const scaleOfRow = normalizerScale(denominator, m, normalize, eps);
           const h0 = hAt(b, head, first + j);
-          for (let e = 0; e < DHHV; e++) h[h0 + e] = numerator[e]! * readout;
+          for (let e = 0; e < DHHV; e++) h[h0 + e] = numerator[e]! * scaleOfRow;
         }
       }
     }

@@ -1,6 +1,8 @@
 /**
  * `q, k [B, NH, S, DHQK]`, `v, h [B, NH, S, DHHV]`, pre-activations `i, f [B, NH, S]` by their layouts; `entering` is
  * what `mlstm_chunkwise_states` made: C [B, NH, NC, DHQK, DHHV] | n [B, NH, NC, DHQK] | m [B, NH, NC], NC = ceil(S / L).
+ * `readout`, when present, gets what the backward pass needs of every step: the stabiliser m and the signed denominator
+ * [B, NH, S] by its layout, the latter `readout_plane` elements further on.
  */
 export const bindings = {
   q: { access: 'read', dtypes: ['fp32'] },
@@ -10,6 +12,7 @@ export const bindings = {
   f: { access: 'read', dtypes: ['fp32'] },
   entering: { access: 'read', dtypes: ['fp32'] },
   h: { access: 'write', dtypes: ['fp32'] },
+  readout: { access: 'write', dtypes: ['fp32'], optional: true },
 } as const;
 
 export const params = {
@@ -37,6 +40,11 @@ export const params = {
   h_batch: 'u32',
   h_head: 'u32',
   h_step: 'u32',
+  readout_offset: 'u32',
+  readout_batch: 'u32',
+  readout_head: 'u32',
+  readout_step: 'u32',
+  readout_plane: 'u32',
   B: 'u32',
   NH: 'u32',
   S: 'u32',

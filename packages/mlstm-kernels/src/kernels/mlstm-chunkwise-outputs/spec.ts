@@ -1,12 +1,12 @@
 import { defineSpec, FLOAT32, type KernelSpec, type Random } from '@xlstm-tooling/kernel-harness';
-import { arrange, type CaseOptions, layouts, operandData, stateData } from '../../testing/case-data.ts';
+import { arrange, type CaseOptions, layouts, operandData, rowLayout, stateData } from '../../testing/case-data.ts';
 import { mlstmChunkwiseOutputsKernel } from './index.ts';
 import type { bindings, params } from './signature.ts';
 
 const shape = (
   name: string,
   [B, NH, S, DHQK, DHHV, L]: readonly [number, number, number, number, number, number],
-  options: CaseOptions = {},
+  options: CaseOptions & { readout?: boolean } = {},
 ) => {
   const sizes = { B, NH, S, DHQK, DHHV };
   const chunks = Math.ceil(S / L);
@@ -14,6 +14,8 @@ const shape = (
     name: `${name}: B=${B} NH=${NH} S=${S} ${DHQK}x${DHHV} L=${L}`,
     params: {
       ...layouts(sizes, ['q', 'k', 'v', 'i', 'f', 'h'], options.arrangement),
+      ...rowLayout(sizes, 'readout'),
+      readout_plane: B * NH * S,
       ...sizes,
       L,
       sigmoid: options.sigmoid ? 1 : 0,
@@ -29,6 +31,7 @@ const shape = (
       // The planes of one state of NH * NC heads are those of NC states of NH heads.
       entering: stateData(random, { ...sizes, NH: NH * chunks }, options),
       h: { dtype: 'fp32' as const, length: arrange(sizes, 'h', options.arrangement ?? 'head-major').length },
+      readout: options.readout ? { dtype: 'fp32' as const, length: 2 * B * NH * S } : undefined,
     }),
   };
 };
@@ -38,10 +41,10 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
   backends: { cpu: true, webgpu: true, cuda: 'the CUDA device is a later issue' },
   cases: [
     shape('one block', [1, 2, 32, 16, 32, 32]),
-    shape('odd, last chunk masked', [2, 3, 71, 5, 7, 32]),
+    shape('odd, last chunk masked', [2, 3, 71, 5, 7, 32], { readout: true }),
     shape('one step of one', [1, 1, 1, 1, 1, 32]),
-    shape('chunks of two blocks, the second short', [1, 2, 115, 18, 24, 64]),
-    shape('several column tiles', [1, 1, 33, 40, 140, 64]),
+    shape('chunks of two blocks, the second short', [1, 2, 115, 18, 24, 64], { readout: true }),
+    shape('several column tiles', [1, 1, 33, 40, 140, 64], { readout: true }),
     shape('one chunk of 256', [1, 1, 250, 8, 12, 256]),
     shape('extreme gates', [1, 2, 150, 8, 12, 96], { extremes: true, gates: 3 }),
     shape('extreme gates, more keys', [1, 2, 150, 16, 12, 96], { extremes: true, gates: 3 }),
@@ -59,6 +62,7 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
       reason:
         'with extreme gates and few keys a query may lie across the state: measured, a readout whose terms cancel by a factor of 413',
     },
+    readout: FLOAT32,
   },
   bench: [shape('prefill 7B', [1, 8, 512, 256, 512, 64]), shape('small', [1, 4, 256, 32, 64, 64])],
   cost: ({ B, NH, S, DHQK, DHHV, L }) => ({

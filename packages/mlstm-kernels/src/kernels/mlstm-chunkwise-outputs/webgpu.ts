@@ -18,6 +18,7 @@ export const mlstmChunkwiseOutputsWebGpu: readonly WebGpuVariant<keyof typeof bi
     name: 'serial',
     code: prelude + recurrence + serial,
     needs: { software: true },
+    constants: ({ dtypes }) => ({ HAS_READOUT: dtypes.readout ? 1 : 0 }),
     fits: ({ params: { DHQK } }) => DHQK <= MOST_SERIAL_DHQK,
     workgroups: ({ params: { B, NH, S, DHHV, L } }, limits) =>
       spread(B * NH * Math.ceil(S / L) * Math.ceil(DHHV / SERIAL_COLUMNS), limits),
@@ -25,6 +26,7 @@ export const mlstmChunkwiseOutputsWebGpu: readonly WebGpuVariant<keyof typeof bi
   {
     name: 'plain',
     code: prelude + code,
+    constants: ({ dtypes }) => ({ HAS_READOUT: dtypes.readout ? 1 : 0 }),
     fits: ({ params: { L } }) => L % BLOCK === 0 && L <= MOST_L,
     workgroups: ({ params: { B, NH, S, DHHV } }, limits) =>
       spread(B * NH * Math.ceil(S / BLOCK) * Math.ceil(DHHV / COLUMNS), limits),

@@ -5,7 +5,7 @@
 // larger ones. m_j starts at the first block's maximum and what was summed is rescaled when a later block raises it.
 
 struct Params {
-  q: Layout, k: Layout, v: Layout, i: Layout, f: Layout, h: Layout,
+  q: Layout, k: Layout, v: Layout, i: Layout, f: Layout, h: Layout, readout: Layout, readout_plane: u32,
   B: u32, NH: u32, S: u32, DHQK: u32, DHHV: u32, sigmoid: u32, normalize: u32, eps: f32,
 }
 
@@ -16,7 +16,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read> f: array<f32>;
 @group(0) @binding(5) var<storage, read> state: array<f32>;  // C | n | m
 @group(0) @binding(6) var<storage, read_write> h: array<f32>;
-@group(0) @binding(7) var<uniform> params: Params;
+@group(0) @binding(7) var<storage, read_write> readout: array<f32>;  // m | denominator, when HAS_READOUT
+@group(0) @binding(8) var<uniform> params: Params;
+
+override HAS_READOUT: u32 = 0;
 
 const THREADS = 64u;
 
@@ -107,6 +110,11 @@ fn mlstm_parallel(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgrou
     let factor = carried * q[q_start + d];
     denominator += factor * state[n_plane + cell * params.DHQK + d];
     if (valid) { numerator += factor * state[(cell * params.DHQK + d) * params.DHHV + column]; }
+  }
+  if (HAS_READOUT != 0u && work % tiles == 0u && thread == 0u) {
+    let place = at(params.readout, b, head, j);
+    readout[place] = strongest;
+    readout[params.readout_plane + place] = denominator;
   }
   if (!valid) { return; }
   h[at(params.h, b, head, j) + column] = normalized(numerator, denominator, strongest, params.normalize, params.eps);

@@ -6,13 +6,14 @@ import type { bindings, params } from './signature.ts';
 
 /** h of every step from all steps so far and the initial state, quadratic in S, in float64. */
 export function mlstmParallelReference(
-  { q, k, v, i, f, state, h }: ReferenceBuffers<typeof bindings>,
+  { q, k, v, i, f, state, h, readout }: ReferenceBuffers<typeof bindings>,
   cell: Readonly<Record<keyof typeof params, number>>,
 ): void {
   const { B, NH, S, DHQK, DHHV, sigmoid, normalize, eps } = cell;
   const planes = statePlanes(cell);
   const [qAt, kAt, vAt] = [indexer(cell, 'q'), indexer(cell, 'k'), indexer(cell, 'v')];
   const [iAt, fAt, hAt] = [indexer(cell, 'i'), indexer(cell, 'f'), indexer(cell, 'h')];
+  const readoutAt = indexer(cell, 'readout');
   const scale = 1 / Math.sqrt(DHQK);
   const exponent = new Float64Array(S);
   const numerator = new Float64Array(DHHV);
@@ -48,9 +49,13 @@ export function mlstmParallelReference(
           denominator += score;
           for (let e = 0; e < DHHV; e++) numerator[e]! += score * v[v0 + e]!;
         }
-        const readout = normalizerScale(denominator, m, normalize, eps);
+        if (readout) {
+          readout[readoutAt(b, head, j)] = m;
+          readout[cell.readout_plane + readoutAt(b, head, j)] = denominator;
+        }
+        const scaleOfRow = normalizerScale(denominator, m, normalize, eps);
         const h0 = hAt(b, head, j);
-        for (let e = 0; e < DHHV; e++) h[h0 + e] = numerator[e]! * readout;
+        for (let e = 0; e < DHHV; e++) h[h0 + e] = numerator[e]! * scaleOfRow;
       }
     }
   }

@@ -10,6 +10,7 @@ export const mlstmParallelWebGpu: readonly WebGpuVariant<keyof typeof bindings, 
   {
     name: 'plain',
     code: prelude + code,
+    constants: ({ dtypes }) => ({ HAS_READOUT: dtypes.readout ? 1 : 0 }),
     workgroups: ({ params: { B, NH, S, DHHV } }, limits) => spread(B * NH * S * Math.ceil(DHHV / COLUMNS), limits),
   },
 ];

@@ -1,6 +1,7 @@
 import { defineKernel, type Kernel, ShapeError } from '@xlstm/device';
 import type { Scope } from '../../scope.ts';
 import { requireContiguous, type Tensor } from '../../tensor.ts';
+import { embeddingBackward } from '../embedding-backward/index.ts';
 import { embeddingReference } from './reference.ts';
 import { bindings, params } from './signature.ts';
 import { embeddingWebGpu } from './webgpu.ts';
@@ -39,6 +40,16 @@ export function embedding(scope: Scope, ids: Tensor, weight: Tensor): Tensor {
   scope.device.launch(embeddingKernel, {
     buffers: { ids: ids.buffer, weight: weight.buffer, y: y.buffer },
     params: { rows: y.rows, V, D },
+  });
+  scope.record({
+    name: 'embedding',
+    inputs: [weight],
+    outputs: [y],
+    saved: [ids],
+    backward: (gradients) => {
+      const dweight = gradients.target(weight);
+      if (dweight) embeddingBackward(gradients.scope, { ids, dy: gradients.of(y)! }, { dweight });
+    },
   });
   return y;
 }

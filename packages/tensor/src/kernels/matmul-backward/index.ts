@@ -17,18 +17,16 @@ export const matmulBackwardKernel: Kernel<typeof bindings, typeof params> = defi
 
 /** Workgroups that keep a large GPU busy; with fewer output tiles the sum is split. */
 const BUSY = 384;
-/** Terms that one part of a split sum has at least, and bytes that all parts take at most. */
+/** Terms that one part of a split sum has at least. */
 const LEAST_TERMS = 256;
-const MOST_PARTIAL_BYTES = 64 * 2 ** 20;
 
 /**
  * Into how many parts the sum over `inner` is split, so that an output of few tiles keeps the device busy. A function of
- * the shape alone: the same sums everywhere.
+ * the shape alone: the same sums everywhere. All parts together are fewer than 768 tiles, 24 MiB.
  */
 export function splitsFor(R: number, C: number, inner: number): number {
   const tiles = Math.ceil(R / TILE_R) * Math.ceil(C / TILE_C);
-  const fitting = Math.floor(MOST_PARTIAL_BYTES / (4 * R * C));
-  return Math.max(1, Math.min(Math.ceil(BUSY / tiles), Math.floor(inner / LEAST_TERMS), fitting));
+  return Math.max(1, Math.min(Math.ceil(BUSY / tiles), Math.floor(inner / LEAST_TERMS)));
 }
 
 /** A product `y [R, C] (+)= op(a) · b [inner, C]` of a backward. */

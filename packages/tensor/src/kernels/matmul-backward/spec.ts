@@ -61,15 +61,15 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
     shape(1, 1, 1),
     shape(65, 129, 17),
     shape(9, 31, 130, { aOffset: 5, aGap: 7, bOffset: 3, yOffset: 11, accumulate: true }),
-    shape(66, 33, 19, { dtype: 'bf16' }),
+    shape(66, 36, 19, { dtype: 'bf16', bOffset: 4 }),
     shape(5, 13, 70, { dtype: 'bf16', bOffset: 1, accumulate: true }),
-    shape(7, 130, 21, { dtype: 'fp16' }),
+    shape(7, 132, 21, { dtype: 'fp16' }),
     shape(1, 1, 1, { transposed: true }),
     shape(65, 129, 33, { transposed: true }),
-    shape(70, 9, 50, { transposed: true, aOffset: 4, aGap: 9, accumulate: true }),
+    shape(70, 12, 50, { transposed: true, aOffset: 4, aGap: 9, accumulate: true }),
     shape(13, 21, 101, { transposed: true, splits: 3 }),
     shape(3, 5, 1001, { transposed: true, bOffset: 10, yOffset: 2 }),
-    shape(11, 6, 64, { splits: 4, accumulate: true }),
+    shape(11, 8, 64, { splits: 4, accumulate: true }),
   ],
   tolerances: {
     // As matmul: up to 1001 products of outputs about 1, added in order in float32.
@@ -77,6 +77,7 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
   },
   bench: [
     shape(64, 256, 128),
+    shape(64, 256, 128, { transposed: true }),
     shape(32768, 256, 1408, { dtype: 'fp32' }),
     shape(4096, 4096, 4096, { dtype: 'bf16' }),
     shape(1408, 256, 32768, { transposed: true, splits: 9 }),

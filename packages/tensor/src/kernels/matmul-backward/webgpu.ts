@@ -1,5 +1,5 @@
 import { dtypeCode, type LaunchFacts, type WebGpuVariant } from '@xlstm/device';
-import serial from './kernel.serial.wgsl';
+import direct from './kernel.direct.wgsl';
 import code from './kernel.wgsl';
 import type { bindings, params } from './signature.ts';
 
@@ -9,9 +9,9 @@ type Facts = LaunchFacts<keyof typeof bindings, keyof typeof params>;
 export const TILE_R = 64;
 export const TILE_C = 128;
 
-/** As in kernel.serial.wgsl. */
-const SERIAL_R = 4;
-const SERIAL_C = 32;
+/** As in kernel.direct.wgsl. */
+const DIRECT_R = 8;
+const DIRECT_C = 64;
 
 const constants = ({ params: { transposed }, dtypes }: Facts): Record<string, number> => ({
   B_DTYPE: dtypeCode(dtypes.b),
@@ -23,11 +23,12 @@ const grid = ({ params: { R, C, inner, innerPerSplit } }: Facts, rows: number, c
 
 export const matmulBackwardWebGpu: readonly WebGpuVariant<keyof typeof bindings, keyof typeof params>[] = [
   {
-    name: 'serial',
-    code: serial,
+    name: 'direct',
+    code: direct,
     needs: { software: true },
+    fits: ({ params: { C, bOffset } }) => C % 4 === 0 && bOffset % 4 === 0,
     constants,
-    workgroups: (facts) => grid(facts, SERIAL_R, SERIAL_C),
+    workgroups: (facts) => grid(facts, DIRECT_R, DIRECT_C),
   },
   {
     name: 'plain',

@@ -1,0 +1,14 @@
+import type { WebGpuVariant } from '@xlstm/device';
+import { spread } from '../../grid.ts';
+import prelude from '../../wgsl/cell.wgsl';
+import rows from '../../wgsl/rows.wgsl';
+import code from './kernel.wgsl';
+import type { bindings, params } from './signature.ts';
+
+export const mlstmBackwardRowsWebGpu: readonly WebGpuVariant<keyof typeof bindings, keyof typeof params>[] = [
+  {
+    name: 'plain',
+    code: prelude + rows + code,
+    workgroups: ({ params: { B, NH, S, L } }, limits) => spread(B * NH * Math.ceil(S / L), limits),
+  },
+];

@@ -1,0 +1,1 @@
+export { constant, type Initialiser, linspace, normal, smallInit, uniform, wangInit } from './initialisers.ts';

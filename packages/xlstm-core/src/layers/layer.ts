@@ -1,0 +1,24 @@
+import type { DeviceBuffer } from '@xlstm/device';
+import type { DropoutSeed, Scope, Tensor } from '@xlstm/tensor';
+
+/** What a layer remembers of the sequence so far. */
+export interface LayerState {
+  /** The last K−1 inputs of the causal convolution, `[B, K−1, width]`; absent without convolution. */
+  conv: Tensor | undefined;
+  /** The cell's state. */
+  cell: DeviceBuffer;
+}
+
+/** What a forward pass may be given besides its input. */
+export interface ForwardOptions {
+  /** The past, which moves on; an empty one that is forgotten by default. */
+  state?: LayerState | undefined;
+  /** Turns dropout on, and says which elements are dropped; off by default, as for evaluation. */
+  dropout?: DropoutSeed | undefined;
+}
+
+/** A layer: maps `x [B, S, D]` to `[B, S, D]` after its past. */
+export interface Layer {
+  forward(scope: Scope, x: Tensor, options: ForwardOptions): Tensor;
+  createState(batch: number): LayerState;
+}

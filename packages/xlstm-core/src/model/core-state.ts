@@ -1,0 +1,64 @@
+import { type Device, type DeviceBuffer, DisposedError, ShapeError } from '@xlstm/device';
+import type { LayerState } from '../layers/layer.ts';
+
+/** The buffers of a layer's state. */
+export function stateBuffers({ conv, cell }: LayerState): DeviceBuffer[] {
+  return conv ? [conv.buffer, cell] : [cell];
+}
+
+/**
+ * The past of `batch` independent sequences, constant in size: of every block its convolution's last inputs and its
+ * cell's memory. Made by `createState()` of a stack or model; whoever made it disposes it.
+ */
+export class XlstmCoreState implements Disposable {
+  readonly device: Device;
+  readonly batch: number;
+  readonly blocks: readonly LayerState[];
+  /** Steps read so far. */
+  position = 0;
+  #disposed = false;
+
+  /** @throws ShapeError when batch is no positive integer; nothing stays allocated when the device refuses. */
+  constructor(device: Device, batch: number, create: readonly ((batch: number) => LayerState)[]) {
+    if (!Number.isInteger(batch) || batch < 1) {
+      throw new ShapeError(`createState: batch must be a positive integer, got ${batch}`);
+    }
+    this.device = device;
+    this.batch = batch;
+    const blocks: LayerState[] = [];
+    try {
+      for (const block of create) blocks.push(block(batch));
+    } catch (error) {
+      for (const buffer of blocks.flatMap(stateBuffers)) buffer.dispose();
+      throw error;
+    }
+    this.blocks = blocks;
+  }
+
+  /** @throws DisposedError after `dispose()`, ShapeError for another batch. */
+  assertUsable(operation: string, batch: number): void {
+    if (this.#disposed) throw new DisposedError(`${operation}: the state was disposed; create a new one`);
+    if (batch !== this.batch) {
+      throw new ShapeError(
+        `${operation}: the state is of ${this.batch} sequences, got ${batch}; create one of that batch`,
+      );
+    }
+  }
+
+  /** Forgets everything. */
+  reset(): void {
+    this.assertUsable('state.reset', this.batch);
+    for (const buffer of this.blocks.flatMap(stateBuffers)) this.device.clear(buffer);
+    this.position = 0;
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const buffer of this.blocks.flatMap(stateBuffers)) buffer.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

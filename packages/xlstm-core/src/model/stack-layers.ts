@@ -1,0 +1,82 @@
+import type { DropoutSeed } from '@xlstm/tensor';
+import { type Parameters, type Scope, Tape, Tensor } from '@xlstm/tensor';
+import type { XlstmBlockStackConfig } from '../config/stack-config.ts';
+import { constant } from '../initialisers/initialisers.ts';
+import { Block, layerNorm, planBlock } from '../layers/block.ts';
+import { type ParameterPlan, plan } from '../layers/parameter-plan.ts';
+import { stateBuffers, XlstmCoreState } from './core-state.ts';
+
+/** What a forward pass of a stack or model may be given besides its input. */
+export interface ModelForwardOptions {
+  /** The past, which moves on; without one, sequences begin empty and are forgotten. */
+  state?: XlstmCoreState | undefined;
+  /** Turns dropout on; off by default, as for evaluation. */
+  dropout?: DropoutSeed | undefined;
+  /** On a tape: whether blocks are computed a second time for their gradients instead of kept. Default false. */
+  recompute?: boolean | undefined;
+}
+
+/** Parameters of a stack whose names start with `prefix`. */
+export function planStack(prefix: string, config: XlstmBlockStackConfig): ParameterPlan[] {
+  const blocks = Array.from({ length: config.numBlocks }, (_, index) =>
+    planBlock(`${prefix}blocks.${index}`, config, index),
+  );
+  const norm = config.addPostBlocksNorm
+    ? [plan(`${prefix}post_blocks_norm.weight`, [config.embeddingDim], constant(0))]
+    : [];
+  return [...blocks.flat(), ...norm];
+}
+
+/** The blocks and the norm after them, over parameters that a stack or a model owns. */
+export class StackLayers {
+  readonly #parameters: Parameters;
+  readonly #config: XlstmBlockStackConfig;
+  readonly #prefix: string;
+  readonly #blocks: readonly Block[];
+  readonly #zeros: Tensor;
+
+  constructor(parameters: Parameters, config: XlstmBlockStackConfig, prefix: string) {
+    this.#parameters = parameters;
+    this.#config = config;
+    this.#prefix = prefix;
+    const D = config.embeddingDim;
+    const zeros = parameters.device.alloc('fp32', D, { owner: 'parameters', label: 'norm without weight' });
+    this.#zeros = new Tensor(zeros, [D]);
+    this.#blocks = Array.from(
+      { length: config.numBlocks },
+      (_, index) => new Block(parameters, `${prefix}blocks.${index}`, config, index, this.#zeros),
+    );
+  }
+
+  /** `x [B, S, D]` → `[B, S, D]`; x stays the caller's. */
+  forward(scope: Scope, x: Tensor, { state, dropout, recompute }: ModelForwardOptions): Tensor {
+    let hidden = x;
+    for (const [index, block] of this.#blocks.entries()) {
+      const layerState = state?.blocks[index];
+      const run = (inner: Scope, input: Tensor) => block.forward(inner, input, { state: layerState, dropout });
+      const next =
+        recompute && scope instanceof Tape
+          ? scope.recompute(`block ${index}`, [hidden], run, layerState ? stateBuffers(layerState) : [])
+          : run(scope, hidden);
+      if (hidden !== x) scope.release(hidden);
+      hidden = next;
+    }
+    if (state) state.position += x.shape[1]!;
+    if (!this.#config.addPostBlocksNorm) return hidden;
+    const y = layerNorm(scope, hidden, this.#parameters.get(`${this.#prefix}post_blocks_norm.weight`));
+    if (hidden !== x) scope.release(hidden);
+    return y;
+  }
+
+  createState(batch: number): XlstmCoreState {
+    return new XlstmCoreState(
+      this.#parameters.device,
+      batch,
+      this.#blocks.map((block) => (of: number) => block.createState(of)),
+    );
+  }
+
+  dispose(): void {
+    this.#zeros.buffer.dispose();
+  }
+}
