@@ -24,8 +24,8 @@ export { causalConvWeightBackwardKernel } from './kernels/causal-conv-weight-bac
 export { clipScaleKernel } from './kernels/clip-scale/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
 export { addTo, copyColumns, copyColumnsKernel, copyTo } from './kernels/copy-columns/index.ts';
-export { type DropoutOptions, dropout, dropoutBackward, dropoutKernel } from './kernels/dropout/index.ts';
 export { crossEntropyKernel } from './kernels/cross-entropy/index.ts';
+export { type DropoutOptions, dropout, dropoutBackward, dropoutKernel } from './kernels/dropout/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { embeddingBackward, embeddingBackwardKernel } from './kernels/embedding-backward/index.ts';
 export { fill, fillKernel } from './kernels/fill/index.ts';
@@ -80,6 +80,7 @@ export {
 } from './kernels/soft-cap-backward/index.ts';
 export { sumOfSquaresKernel } from './kernels/sum-of-squares/index.ts';
 export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
+export { targetMeanKernel } from './kernels/target-mean/index.ts';
 export {
   type BlockDiagonalProjection,
   blockDiagonalLinear,
@@ -90,7 +91,6 @@ export {
   type BlockDiagonalLinearBackwardTargets,
   blockDiagonalLinearBackward,
 } from './ops/block-diagonal-linear-backward.ts';
-export { targetMeanKernel } from './kernels/target-mean/index.ts';
 export { type CrossEntropyLossInputs, crossEntropy } from './ops/cross-entropy.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { type LinearBackwardInputs, type LinearBackwardTargets, linearBackward } from './ops/linear-backward.ts';

@@ -39,7 +39,7 @@ function sharedTargets(
  *
  * @param projections each x `[..., NB*DI]`, weight `[NB, DO, DI]`, bias `[NB*DO]`; the same leading dimensions in all
  * @returns `[..., Σ NB*DO]` fp32, contiguous
- * @throws ShapeError when there is none, or shapes differ. Source: xLSTM (2405.04517), figure 11.
+ * @throws ShapeError when there is none, or shapes differ. Source: xLSTM (2405.04517), appendix on block structure.
  * @example
  * ```ts
  * const qkv = blockDiagonalLinears(scope, [{ x: conv, weight: q }, { x: conv, weight: k }, { x, weight: v }])
@@ -112,7 +112,7 @@ function project(operation: string, scope: Scope, projections: readonly BlockDia
  * @param weight `[NB, DO, DI]` fp32
  * @param options.bias `[NB*DO]` fp32
  * @returns `[..., NB*DO]` fp32, contiguous
- * @throws ShapeError when shapes differ. Source: xLSTM (2405.04517), figures 10 and 11.
+ * @throws ShapeError when shapes differ. Source: xLSTM (2405.04517), appendix on block structure.
  * @example
  * ```ts
  * const q = blockDiagonalLinear(scope, conv, queryWeight)
