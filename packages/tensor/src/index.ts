@@ -11,6 +11,8 @@ export {
 export { adamwKernel } from './kernels/adamw/index.ts';
 export { addScaled, addScaledKernel } from './kernels/add-scaled/index.ts';
 export { argmax, argmaxKernel } from './kernels/argmax/index.ts';
+export { blockDiagonalLinearKernel } from './kernels/block-diagonal-linear/index.ts';
+export { blockDiagonalWeightBackwardKernel } from './kernels/block-diagonal-weight-backward/index.ts';
 export { type CausalConvInputs, causalConv, causalConvKernel } from './kernels/causal-conv/index.ts';
 export {
   type CausalConvBackwardInputs,
@@ -23,6 +25,7 @@ export { clipScaleKernel } from './kernels/clip-scale/index.ts';
 export { columnSums, columnSumsKernel } from './kernels/column-sums/index.ts';
 export { addTo, copyColumns, copyColumnsKernel, copyTo } from './kernels/copy-columns/index.ts';
 export { crossEntropyKernel } from './kernels/cross-entropy/index.ts';
+export { type DropoutOptions, dropout, dropoutBackward, dropoutKernel } from './kernels/dropout/index.ts';
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { embeddingBackward, embeddingBackwardKernel } from './kernels/embedding-backward/index.ts';
 export { fill, fillKernel } from './kernels/fill/index.ts';
@@ -78,6 +81,16 @@ export {
 export { sumOfSquaresKernel } from './kernels/sum-of-squares/index.ts';
 export { sumPartialsKernel } from './kernels/sum-partials/index.ts';
 export { targetMeanKernel } from './kernels/target-mean/index.ts';
+export {
+  type BlockDiagonalProjection,
+  blockDiagonalLinear,
+  blockDiagonalLinears,
+} from './ops/block-diagonal-linear.ts';
+export {
+  type BlockDiagonalLinearBackwardInputs,
+  type BlockDiagonalLinearBackwardTargets,
+  blockDiagonalLinearBackward,
+} from './ops/block-diagonal-linear-backward.ts';
 export { type CrossEntropyLossInputs, crossEntropy } from './ops/cross-entropy.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { type LinearBackwardInputs, type LinearBackwardTargets, linearBackward } from './ops/linear-backward.ts';

@@ -10,8 +10,11 @@ export interface RowChunks {
   readonly parts: number;
 }
 
-/** Cuts `rows` for a sum over them in two passes: a kernel sums each part, `sumPartials` the parts. */
-export function rowChunks(rows: number): RowChunks {
-  const chunk = Math.max(FEWEST_ROWS, Math.ceil(rows / MOST_PARTS));
+/**
+ * Cuts `rows` for a sum over them in two passes: a kernel sums each part, `sumPartials` the parts. `most` bounds their
+ * number further, for sums of which there are many.
+ */
+export function rowChunks(rows: number, most: number = MOST_PARTS): RowChunks {
+  const chunk = Math.max(FEWEST_ROWS, Math.ceil(rows / Math.max(1, Math.min(MOST_PARTS, most))));
   return { chunk, parts: Math.ceil(rows / chunk) };
 }

@@ -76,7 +76,7 @@ function gradientOrZeros(gradients: OperationGradients, output: Tensor): Tensor 
  * @param inputs x `[B, S, D]`, weight `[D, 1, K]`, bias `[D]`, state and nextState `[B, K-1, D]`, all fp32
  * @returns `[B, S, D]` fp32, contiguous
  * @throws ShapeError when shapes differ; OptionError for more than 8 taps.
- * Source: xLSTM (2405.04517), figures 10 and 11.
+ * Source: xLSTM (2405.04517), appendix on block structure.
  * @example
  * ```ts
  * const y = silu(scope, causalConv(scope, { x, weight, bias, state, nextState: state }))

@@ -31,7 +31,7 @@ export interface GatedSkipInputs {
  *
  * @param inputs h, a and z `[..., D]` fp32, skip `[D]` fp32
  * @returns `[..., D]` fp32, contiguous
- * @throws ShapeError when shapes differ or a tensor other than z is a view. Source: xLSTM (2405.04517), figure 11.
+ * @throws ShapeError when shapes differ or a tensor other than z is a view. Source: xLSTM (2405.04517), appendix on block structure.
  * @example
  * ```ts
  * const y = gatedSkip(scope, { h, skip, a, z: projected.columns(D, D) })

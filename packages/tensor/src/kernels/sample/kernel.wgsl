@@ -1,5 +1,5 @@
 // One token a row from logits [B, V]: repetition penalty, temperature, top-k, top-p, min-p, draw; one workgroup a row.
-// Thresholds come from radix searches over order-preserving keys of the logits; see README.md.
+// Thresholds come from radix searches over order-preserving keys of the logits; see README.md. Compiled with philox.wgsl.
 
 struct Params {
   B: u32, V: u32, temperature: f32, topK: u32, topP: f32, minP: f32, repetitionPenalty: f32, seedLow: u32, seedHigh: u32,
@@ -122,28 +122,9 @@ fn threshold(row: Row, thread: u32, byShare: bool) -> u32 {
   return prefix;
 }
 
-fn multiplyHigh(a: u32, b: u32) -> u32 {
-  let aLow = a & 0xffffu;
-  let aHigh = a >> 16u;
-  let bLow = b & 0xffffu;
-  let bHigh = b >> 16u;
-  let middle = aHigh * bLow + ((aLow * bLow) >> 16u);
-  let middle2 = aLow * bHigh + (middle & 0xffffu);
-  return aHigh * bHigh + (middle >> 16u) + (middle2 >> 16u);
-}
-
-// The first word of Philox4x32-10.
+// The first word for the row's counter.
 fn randomWord(row: u32) -> u32 {
-  var c = vec4<u32>(counter[row], row, 0u, 0u);
-  var key = vec2<u32>(params.seedLow, params.seedHigh);
-  for (var round = 0u; round < 10u; round++) {
-    c = vec4<u32>(
-      multiplyHigh(0xcd9e8d57u, c.z) ^ c.y ^ key.x, 0xcd9e8d57u * c.z,
-      multiplyHigh(0xd2511f53u, c.x) ^ c.w ^ key.y, 0xd2511f53u * c.x,
-    );
-    key += vec2<u32>(0x9e3779b9u, 0xbb67ae85u);
-  }
-  return c.x;
+  return philox(vec4<u32>(counter[row], row, 0u, 0u), vec2<u32>(params.seedLow, params.seedHigh)).x;
 }
 
 fn choose(rowIndex: u32, v: u32) {

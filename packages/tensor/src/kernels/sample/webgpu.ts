@@ -1,7 +1,10 @@
 import type { WebGpuVariant } from '@xlstm/device';
 import { spread, threadsForRow } from '../../grid.ts';
-import code from './kernel.wgsl';
+import kernel from './kernel.wgsl';
+import philox from './philox.wgsl';
 import type { bindings, params } from './signature.ts';
+
+const code = `${philox}\n${kernel}`;
 
 /** Of a histogram over 8 bits of a key. */
 const BINS = 256;
