@@ -1,5 +1,5 @@
 import type { DeviceBuffer } from '@xlstm/device';
-import type { DropoutSeed, Scope, Tensor } from '@xlstm/tensor';
+import type { Scope, Tensor } from '@xlstm/tensor';
 
 /** What a layer remembers of the sequence so far. */
 export interface LayerState {
@@ -13,8 +13,8 @@ export interface LayerState {
 export interface ForwardOptions {
   /** The past, which moves on; an empty one that is forgotten by default. */
   state?: LayerState | undefined;
-  /** Turns dropout on, and says which elements are dropped; off by default, as for evaluation. */
-  dropout?: DropoutSeed | undefined;
+  /** `[2]` u32, seed and step: turns dropout on and says which elements are dropped; off by default, as for evaluation. */
+  dropout?: Tensor | undefined;
 }
 
 /** A layer: maps `x [B, S, D]` to `[B, S, D]` after its past. */

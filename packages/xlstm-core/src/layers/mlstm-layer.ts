@@ -1,7 +1,7 @@
 import type { Device } from '@xlstm/device';
 import { mlstmStateLength } from '@xlstm/mlstm-kernels';
 import {
-  blockDiagonalLinear,
+  blockDiagonalLinears,
   causalConv,
   dropout,
   gatedSkip,
@@ -75,12 +75,15 @@ export class MlstmLayer implements Layer {
     const inner = up.columns(0, innerDim);
     const z = up.columns(innerDim, innerDim);
 
-    const conv = causalConv(scope, inner, this.#get('conv1d.conv.weight'), {
+    const conv = causalConv(scope, {
+      x: inner,
+      weight: this.#get('conv1d.conv.weight'),
       bias: this.#get('conv1d.conv.bias'),
       state: state?.conv,
+      nextState: state?.conv,
     });
     const a = silu(scope, conv);
-    const qkv = blockDiagonalLinear(scope, [
+    const qkv = blockDiagonalLinears(scope, [
       { x: a, weight: this.#get('q_proj.weight'), ...this.#bias('q_proj') },
       { x: a, weight: this.#get('k_proj.weight'), ...this.#bias('k_proj') },
       { x: inner, weight: this.#get('v_proj.weight'), ...this.#bias('v_proj') },

@@ -1,7 +1,7 @@
 import type { Device } from '@xlstm/device';
 import { slstmStateLength } from '@xlstm/mlstm-kernels';
 import {
-  blockDiagonalLinear,
+  blockDiagonalLinears,
   causalConv,
   dropout,
   headLayerNorm,
@@ -75,14 +75,17 @@ export class SlstmLayer implements Layer {
     } = this.#config.slstm!;
     let a = x;
     if (K > 0) {
-      const conv = causalConv(scope, x, this.#get('conv1d.conv.weight'), {
+      const conv = causalConv(scope, {
+        x,
+        weight: this.#get('conv1d.conv.weight'),
         bias: this.#get('conv1d.conv.bias'),
         state: state?.conv,
+        nextState: state?.conv,
       });
       a = silu(scope, conv);
       scope.release(conv);
     }
-    const gates = blockDiagonalLinear(scope, [
+    const gates = blockDiagonalLinears(scope, [
       { x: a, weight: this.#get('fgate.weight') },
       { x: a, weight: this.#get('igate.weight') },
       { x, weight: this.#get('zgate.weight') },

@@ -1,4 +1,3 @@
-import type { DropoutSeed } from '@xlstm/tensor';
 import { type Parameters, type Scope, Tape, Tensor } from '@xlstm/tensor';
 import type { XlstmBlockStackConfig } from '../config/stack-config.ts';
 import { constant } from '../initialisers/initialisers.ts';
@@ -10,8 +9,8 @@ import { stateBuffers, XlstmCoreState } from './core-state.ts';
 export interface ModelForwardOptions {
   /** The past, which moves on; without one, sequences begin empty and are forgotten. */
   state?: XlstmCoreState | undefined;
-  /** Turns dropout on; off by default, as for evaluation. */
-  dropout?: DropoutSeed | undefined;
+  /** `[2]` u32, seed and step: turns dropout on and says which elements are dropped; off by default, as for evaluation. */
+  dropout?: Tensor | undefined;
   /** On a tape: whether blocks are computed a second time for their gradients instead of kept. Default false. */
   recompute?: boolean | undefined;
 }
