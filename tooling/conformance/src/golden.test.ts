@@ -28,22 +28,16 @@ async function run(...argv: string[]): Promise<{ code: number; error: string; re
   return { code, error, counts: objects.pop() as Counts, results: objects as Result[] };
 }
 
-/** Outputs that a backward pass gives, which is not there yet. */
-const isGradient = (tensor: string): boolean => /^grad\.|^d([qkvif]|[cnm]_initial)$/.test(tensor);
-const COVERED = ['mlstm', 'slstm', 'xLSTMLarge', 'huggingface-checkpoint', 'tokenizer'];
-
 if (lacking) {
   describe('golden vectors', () => it.skip(`is skipped: ${lacking}`, () => {}));
 } else {
   await describeDevices('golden vectors', (_, kind) => {
-    it('pass in every tensor that a forward pass gives', { timeout: 900_000 }, async () => {
+    it('pass in every tensor', { timeout: 900_000 }, async () => {
       const { code, error, results, counts } = await run(golden, '--device', kind);
       expect(error).not.toMatch(/FAIL/);
       expect(code).toBe(0);
-      expect(counts.passed).toBeGreaterThan(250);
-      const open = results.filter(
-        ({ kind: of, tensor, status }) => status === 'notCovered' && COVERED.includes(of) && !isGradient(tensor),
-      );
+      expect(counts.passed).toBeGreaterThan(900);
+      const open = results.filter(({ status }) => status === 'notCovered');
       // The corpus lies beside the golden vectors, which may have been copied without it.
       expect(open.filter(({ tensor }) => tensor !== 'corpus ids')).toEqual([]);
     });
@@ -74,6 +68,7 @@ if (lacking) {
       ['logits', ['logits'], 1.001],
       ['loss', ['loss'], 1.0001],
       ['state.1.c', ['state.1.c'], 1.001],
+      ['grad.lm_head.weight', ['grad.lm_head.weight'], 1.1],
       ['state.0.m', memory, 1.001],
       ['greedy_prefill16', ['greedy_prefill16'], 1],
       ['param.lm_head.weight', ['checkpoint (equals param.*)'], 1.001],

@@ -44,7 +44,8 @@ export class WebGpuDevice extends Device {
   readonly #pipelines: PipelineCache;
   readonly #uniforms: UniformCache;
   readonly #staging: StagingPool;
-  readonly #absent: GPUBuffer;
+  /** By binding: what stands for absent buffers. One for all would be bound twice, which a written one must not be. */
+  readonly #absent: GPUBuffer[] = [];
   readonly #watch: ErrorWatch;
   #recording: { commands: Command[]; buffers: Set<DeviceBuffer> } | undefined;
   #lostError: DeviceLostError | undefined;
@@ -72,7 +73,6 @@ export class WebGpuDevice extends Device {
     this.#pipelines = new PipelineCache(gpu, this.kernelLimits, this.#watch);
     this.#uniforms = new UniformCache(gpu);
     this.#staging = new StagingPool(gpu);
-    this.#absent = gpu.createBuffer({ label: 'absent', size: 16, usage: 0x80 }); // STORAGE
     this.lost = gpu.lost.then((info) => {
       const error = new DeviceLostError(
         `webgpu: the device was lost (${info.reason || 'unknown'}: ${info.message || 'no message'}); create a new device and load the model again`,
@@ -264,7 +264,7 @@ export class WebGpuDevice extends Device {
     this.#watch.close();
     this.#staging.dispose();
     this.#uniforms.dispose();
-    this.#absent.destroy();
+    for (const buffer of this.#absent) buffer.destroy();
     if (this.#owned) this.gpu.destroy();
   }
 
@@ -282,7 +282,7 @@ export class WebGpuDevice extends Device {
       this.#recording?.buffers.add(buffer as DeviceBuffer);
       entries.push({
         binding: entries.length,
-        resource: { buffer: buffer ? (buffer as WebGpuBuffer).gpu : this.#absent },
+        resource: { buffer: buffer ? (buffer as WebGpuBuffer).gpu : this.#absentAt(entries.length) },
       });
     }
     if (Object.keys(kernel.params).length > 0) {
@@ -290,6 +290,11 @@ export class WebGpuDevice extends Device {
       entries.push({ binding: entries.length, resource: { buffer: uniform } });
     }
     return { pipeline, bindGroup: this.gpu.createBindGroup({ label: kernel.id, layout, entries }) };
+  }
+
+  #absentAt(binding: number): GPUBuffer {
+    this.#absent[binding] ??= this.gpu.createBuffer({ label: 'absent', size: 16, usage: 0x80 }); // STORAGE
+    return this.#absent[binding];
   }
 
   #queue(command: Command): void {

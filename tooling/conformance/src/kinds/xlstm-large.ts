@@ -6,9 +6,9 @@ import { hasCheckpoint, openCaseCheckpoint } from '../case-checkpoint.ts';
 import { CaseError } from '../golden-case.ts';
 import type { GoldenTensors } from '../golden-tensors.ts';
 import type { DeviceKindOfCase, Job } from '../job.ts';
-import { failure, measureFloats, measureMemory, measureScaled, shapeMismatch } from '../measure.ts';
-import { GRADIENT, LOGITS, LOSS } from '../tolerances.ts';
-import { uploadIds } from './gradients.ts';
+import { failure, measureFloats, measureMemory, shapeMismatch } from '../measure.ts';
+import { LOGITS, LOSS } from '../tolerances.ts';
+import { measureGradient, uploadIds } from './gradients.ts';
 import { batchLogits, crossEntropy, reportGreedy } from './model-outputs.ts';
 import { caseParameters, difference, tensorWeights } from './tensor-weights.ts';
 
@@ -124,7 +124,7 @@ async function reportLargeGradients(
       const golden = `grad.${name === 'backbone.embeddings.weight' ? 'embedding.weight' : name}`;
       const { buffer } = gradients.get(parameter)!;
       const actual = await device.read(buffer, row * (shape[1] ?? 1), elementCount(shape));
-      job.report(golden, measureScaled(actual, await tensors.floats(golden), GRADIENT));
+      job.report(golden, measureGradient(name, actual, await tensors.floats(golden)));
     }
   } finally {
     tape.dispose();
