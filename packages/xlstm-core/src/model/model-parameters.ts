@@ -78,6 +78,16 @@ function plainLayout(tensors: Iterable<Omit<ParameterTensor, 'dtype'>>): Given {
     const biasName = `${name.slice(0, -RECURRENT.length)}_bias_`;
     const bias = given.get(biasName);
     if (!bias) throw new CheckpointError(`writeWeights: ${name} comes without ${biasName}; pass both`);
+    for (const [which, elements, expected] of [
+      [name, data.length, elementCount(shape)],
+      [biasName, bias.data.length, NH * columns],
+    ] as const) {
+      if (elements !== expected) {
+        throw new CheckpointError(
+          `writeWeights: ${which} must have ${expected} elements to go with ${name} [${shape}], got ${elements}; the file is damaged`,
+        );
+      }
+    }
     const plain = slstmPlainParameters({ NH, DH: rows }, { recurrent: data, bias: bias.data });
     given.set(name, { shape: [NH, columns, rows], data: plain.recurrent });
     given.set(biasName, { shape: bias.shape, data: plain.bias });
