@@ -116,5 +116,6 @@ export {
 export type { TrainableParameter } from './parameter.ts';
 export { type ParameterShape, Parameters } from './parameters.ts';
 export { type DifferentiableOperation, type OperationGradients, Scope } from './scope.ts';
+export type { Anomaly } from './tape/anomalies.ts';
 export { type Differentiable, Tape, type TapeOptions } from './tape/tape.ts';
 export { type Differentiator, elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';

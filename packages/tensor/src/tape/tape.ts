@@ -1,8 +1,9 @@
-import { type Arena, type DeviceBuffer, GradientError, ShapeError } from '@xlstm/device';
+import { type Arena, type DeviceBuffer, GradientError, OptionError, ShapeError } from '@xlstm/device';
 import { fill } from '../kernels/fill/index.ts';
 import type { TrainableParameter } from '../parameter.ts';
 import { type DifferentiableOperation, Scope } from '../scope.ts';
 import { elementCount, requireContiguous, Tensor } from '../tensor.ts';
+import { type Anomaly, AnomalyWatch } from './anomalies.ts';
 import { NodeGradients, type TapeNode } from './node-gradients.ts';
 import { isWhole, Value } from './value.ts';
 
@@ -13,6 +14,8 @@ export type Differentiable = Pick<TrainableParameter, 'value' | 'gradient'>;
 export interface TapeOptions {
   /** Parameters whose gradients are wanted. They are added to: set them to zero before the first step that counts. */
   parameters?: Iterable<Differentiable>;
+  /** Whether every result is looked at for NaN and infinity, one more launch for each; see `firstAnomaly`. Default false. */
+  detectAnomalies?: boolean;
 }
 
 /**
@@ -39,6 +42,9 @@ export class Tape extends Scope {
   readonly #unwanted = new Set<DeviceBuffer>();
   readonly #watched = new Map<DeviceBuffer, DeviceBuffer>();
   readonly #parameters: readonly Differentiable[];
+  #anomalies: AnomalyWatch | undefined;
+  /** What the names of operations start with in anomalies. */
+  #within = '';
   #finished = false;
 
   constructor(arena: Arena, options: TapeOptions = {}) {
@@ -52,6 +58,7 @@ export class Tape extends Scope {
       }
       this.#values.set(value.buffer, new Value(arena, value.buffer, gradient.buffer));
     }
+    if (options.detectAnomalies) this.#anomalies = new AnomalyWatch(arena, this.#parameters);
   }
 
   override get differentiates(): boolean {
@@ -124,6 +131,7 @@ export class Tape extends Scope {
   override record(operation: DifferentiableOperation): void {
     this.#assertOpen(operation.name);
     const inputs = this.#valuesOf(operation.inputs);
+    this.#anomalies?.add(`${this.#within}${operation.name}`, operation);
     if (inputs.size === 0) {
       for (const { buffer } of operation.outputs) this.#values.delete(buffer);
       return;
@@ -152,10 +160,13 @@ export class Tape extends Scope {
     this.#assertOpen(name);
     const before = advances.map((buffer) => this.#copyOf(this, buffer));
     const once = new Tape(this.arena);
+    once.#anomalies = this.#anomalies;
+    once.#within = `${this.#within}${name} / `;
     const inside = compute(once, ...inputs);
     // The result moves to this tape; everything else goes back to the arena.
     const output = this.tensor(inside.shape, inside.dtype, name);
     this.device.copy(inside.buffer, output.buffer, inside.offset, 0, elementCount(inside.shape));
+    once.#anomalies = undefined;
     once.dispose();
     const backward: DifferentiableOperation['backward'] = (gradients) => {
       const again = new Tape(this.arena, { parameters: this.#parameters });
@@ -176,6 +187,29 @@ export class Tape extends Scope {
     }
     this.release(...before);
     return output;
+  }
+
+  /**
+   * The first operation whose result was not all finite, in the order of the computation; `undefined` when all were. Waits
+   * for the device. Of a tape that was recorded it tells about the latest run, as long as the tape is not disposed.
+   *
+   * A result counts as infinite when the sum of its squares exceeds float32, at elements of some 10¹⁹.
+   *
+   * @throws OptionError when the tape was made without `detectAnomalies`, or was disposed.
+   * @example
+   * ```ts
+   * const tape = new Tape(arena, { parameters, detectAnomalies: true })
+   * model.loss(tape, tokens, targets).backward()
+   * console.log(await tape.firstAnomaly()) // { operation: 'linear', index: 12, output: 0, parameters: ['blocks.1.down'], … }
+   * ```
+   */
+  async firstAnomaly(): Promise<Anomaly | undefined> {
+    if (!this.#anomalies) {
+      throw new OptionError(
+        'firstAnomaly: this tape does not look for anomalies, or was disposed; make it with detectAnomalies: true and ask before dispose()',
+      );
+    }
+    return this.#anomalies.first();
   }
 
   /**
@@ -221,6 +255,8 @@ export class Tape extends Scope {
     this.#pins.clear();
     this.#unwanted.clear();
     this.#watched.clear();
+    this.#anomalies?.dispose();
+    this.#anomalies = undefined;
     super.dispose();
   }
 
