@@ -33,6 +33,7 @@ export { readWeights, type WeightTensor } from './read-weights.ts';
 export { type BlockState, stateBytes, XlstmState } from './state.ts';
 export { exportState, importState } from './state-bytes.ts';
 export { readStateHeader, type StateHeader } from './state-format.ts';
+export { TrainingStep, type TrainingStepOptions } from './training-step.ts';
 export {
   allocateParameters,
   type LoadProgress,
