@@ -38,7 +38,7 @@ export interface MlstmGradients {
 
 const NAMES = ['dq', 'dk', 'dv', 'di', 'df'] as const;
 
-/** First and last element of each row of steps when both operands move alike; otherwise they are not compared. */
+/** Whether both operands are columns of rows that lie alike; others in one buffer are not compared. */
 function sameRows(a: Layout, b: Layout): boolean {
   return a.batch === b.batch && a.step === b.step;
 }

@@ -34,8 +34,3 @@ export function rowsLength({ B, NH, S, L }: Sizes): number {
 export function rowIndex({ B, NH, S }: Omit<Sizes, 'L'>, plane: number, cell: number): number {
   return (plane * B * NH + cell) * S;
 }
-
-/** exp of what is at most 0 but for rounding; NaN stays NaN. */
-export function expDown(x: number): number {
-  return Math.exp(Math.min(x, 0));
-}

@@ -25,3 +25,8 @@ export function logForgetGate(preActivation: number): number {
 export function normalizerScale(denominator: number, m: number, normalize: number, eps: number): number {
   return normalize ? 1 / (Math.max(Math.abs(denominator), Math.exp(-m)) + eps) : 1;
 }
+
+/** exp of what is at most 0 but for the rounding of a stored m; NaN stays NaN. */
+export function expDown(x: number): number {
+  return Math.exp(Math.min(x, 0));
+}

@@ -29,6 +29,7 @@ export { type DropoutOptions, dropout, dropoutBackward, dropoutKernel } from './
 export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { embeddingBackward, embeddingBackwardKernel } from './kernels/embedding-backward/index.ts';
 export { fill, fillKernel } from './kernels/fill/index.ts';
+export { type FillWhereOptions, fillWhere, fillWhereKernel } from './kernels/fill-where/index.ts';
 export { gatedActivation, gatedActivationKernel, swiglu } from './kernels/gated-activation/index.ts';
 export {
   type GatedActivationBackwardInputs,

@@ -1,5 +1,6 @@
 export { type MlstmCellInputs, type MlstmCellOptions, mlstmCell } from './cells/mlstm-cell.ts';
 export { type SlstmCellInputs, type SlstmCellOptions, slstmCell } from './cells/slstm-cell.ts';
+export { Fields, type RawFields } from './config/fields.ts';
 export type { FeedForwardConfig, MlstmLayerConfig, SlstmBiasInit, SlstmLayerConfig } from './config/layer-config.ts';
 export {
   type ConfigInput,

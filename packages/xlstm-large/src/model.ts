@@ -1,7 +1,9 @@
 import { type Device, type DeviceBuffer, DisposedError, type FloatDtype, ShapeError } from '@xlstm/device';
 import {
   crossEntropy,
+  dropout,
   embedding,
+  fillWhere,
   headLayerNorm,
   linear,
   rmsNorm,
@@ -21,7 +23,19 @@ import { type LoadWeightsOptions, loadWeights, type WeightSource, type Weights }
 export interface TrainingForwardOptions {
   /** On a tape: whether blocks are computed a second time for their gradients instead of kept. Default false. */
   recompute?: boolean | undefined;
+  /**
+   * Drops elements of the embedding and of what goes into the projections back into the residual stream; off by default. The
+   * architecture has no dropout when it runs.
+   */
+  dropout?: { p: number /** `[2]` u32: seed and step. */; seed: Tensor } | undefined;
+  /** Forgets everything where this token stands: the forget gates are closed there. Off by default. */
+  resetToken?: number | undefined;
 }
+
+/** Counts as a closed gate. */
+const CLOSED = -1e30;
+/** Dropouts of a block, each of which needs random numbers of its own. */
+const DROPOUTS_PER_BLOCK = 2;
 
 /** Options of `loss`. */
 export interface LossOptions {
@@ -103,11 +117,11 @@ export class XLSTMLarge implements Disposable {
       );
     }
     state?.assertLive('forward');
-    let x = embedding(scope, tokens, this.weights.get('embedding'));
+    let x = this.#dropout(scope, embedding(scope, tokens, this.weights.get('embedding')), options, 0);
     for (let block = 0; block < this.config.numBlocks; block++) {
       const memory = state?.blocks[block];
       const run = (inner: Scope, input: Tensor) =>
-        this.#feedForward(inner, block, this.#mlstm(inner, block, input, memory));
+        this.#feedForward(inner, block, this.#mlstm(inner, block, input, memory, tokens, options), options);
       if (options.recompute && scope instanceof Tape) {
         const next = scope.recompute(`block ${block}`, [x], run, memory ? [memory] : []);
         scope.release(x);
@@ -164,7 +178,14 @@ export class XLSTMLarge implements Disposable {
   }
 
   /** x [B, S, D] + mLSTM layer of rmsNorm(x): projections, gates, cell, head norm, output gate, projection. */
-  #mlstm(scope: Scope, block: number, x: Tensor, state: DeviceBuffer | undefined): Tensor {
+  #mlstm(
+    scope: Scope,
+    block: number,
+    x: Tensor,
+    state: DeviceBuffer | undefined,
+    tokens: Tensor,
+    options: TrainingForwardOptions,
+  ): Tensor {
     const { numHeads: heads, normEps, gateSoftCap, inputGate, cellEps } = this.config;
     const { qkDim, vDim } = this.dims;
     const at = `blocks.${block}`;
@@ -173,6 +194,9 @@ export class XLSTMLarge implements Disposable {
     const qkvo = this.#linear(scope, `${at}.qkvo`, normed); // [B, S, q | k | v | o]
     const raw = this.#linear(scope, `${at}.gates`, normed); // [B, S, i | f]
     const gates = softCap(scope, raw, gateSoftCap);
+    const { resetToken } = options;
+    const open = gates.columns(heads, heads);
+    const f = resetToken === undefined ? open : fillWhere(scope, open, { ids: tokens, id: resetToken, value: CLOSED });
     const h = mlstmCell(
       scope,
       {
@@ -180,7 +204,7 @@ export class XLSTMLarge implements Disposable {
         k: qkvo.columns(qkDim, qkDim),
         v: qkvo.columns(2 * qkDim, vDim),
         i: gates.columns(0, heads),
-        f: gates.columns(heads, heads),
+        f,
       },
       { heads, gate: inputGate, eps: cellEps, state },
     );
@@ -191,20 +215,33 @@ export class XLSTMLarge implements Disposable {
       gate: qkvo.columns(2 * qkDim + vDim, vDim), // · sigmoid(o)
       ...(bias ? { bias } : {}),
     });
-    const y = this.#linear(scope, `${at}.out`, gated, x);
-    scope.release(normed, qkvo, raw, gates, h, gated);
+    if (f !== open) scope.release(f);
+    scope.release(normed, qkvo, raw, gates, h);
+    const dropped = this.#dropout(scope, gated, options, DROPOUTS_PER_BLOCK * block + 1);
+    const y = this.#linear(scope, `${at}.out`, dropped, x);
+    scope.release(dropped);
     return y;
   }
 
   /** x [B, S, D] + down(silu(gate) · up) of rmsNorm(x). */
-  #feedForward(scope: Scope, block: number, x: Tensor): Tensor {
+  #feedForward(scope: Scope, block: number, x: Tensor, options: TrainingForwardOptions): Tensor {
     const { ffnDim } = this.dims;
     const at = `blocks.${block}`;
     const normed = this.#norm(scope, `${at}.normFfn`, x);
     const gateUp = this.#linear(scope, `${at}.gateUp`, normed); // [B, S, gate | up]
     const inner = swiglu(scope, gateUp.columns(0, ffnDim), gateUp.columns(ffnDim, ffnDim));
-    const y = this.#linear(scope, `${at}.down`, inner, x);
-    scope.release(normed, gateUp, inner);
+    scope.release(normed, gateUp);
+    const dropped = this.#dropout(scope, inner, options, DROPOUTS_PER_BLOCK * block + 2);
+    const y = this.#linear(scope, `${at}.down`, dropped, x);
+    scope.release(dropped);
+    return y;
+  }
+
+  /** x itself without dropout; else x is released, and what remains of it returned. */
+  #dropout(scope: Scope, x: Tensor, { dropout: options }: TrainingForwardOptions, stream: number): Tensor {
+    if (!options || options.p === 0) return x;
+    const y = dropout(scope, x, { ...options, stream });
+    scope.release(x);
     return y;
   }
 

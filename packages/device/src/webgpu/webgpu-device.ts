@@ -45,7 +45,7 @@ export class WebGpuDevice extends Device {
   readonly #uniforms: UniformCache;
   readonly #staging: StagingPool;
   /** By binding: what stands for absent buffers. One for all would be bound twice, which a written one must not be. */
-  readonly #absent: GPUBuffer[] = [];
+  readonly #absent: (GPUBuffer | undefined)[] = [];
   readonly #watch: ErrorWatch;
   #recording: { commands: Command[]; buffers: Set<DeviceBuffer> } | undefined;
   #lostError: DeviceLostError | undefined;
@@ -264,7 +264,7 @@ export class WebGpuDevice extends Device {
     this.#watch.close();
     this.#staging.dispose();
     this.#uniforms.dispose();
-    for (const buffer of this.#absent) buffer.destroy();
+    for (const buffer of this.#absent) buffer?.destroy();
     if (this.#owned) this.gpu.destroy();
   }
 

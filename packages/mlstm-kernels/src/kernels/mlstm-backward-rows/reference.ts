@@ -3,7 +3,6 @@ import {
   CARRIED,
   DECAY,
   DENOMINATOR,
-  expDown,
   INVERSE,
   LOG_FORGET,
   LOG_INPUT,
@@ -13,7 +12,7 @@ import {
   STARTS,
   WEIGHT,
 } from '../../backward-rows.ts';
-import { logForgetGate, logInputGate } from '../../gates.ts';
+import { expDown, logForgetGate, logInputGate } from '../../gates.ts';
 import { indexer } from '../../layout.ts';
 import type { bindings, params } from './signature.ts';
 

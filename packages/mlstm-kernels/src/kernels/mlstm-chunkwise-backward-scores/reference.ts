@@ -1,7 +1,6 @@
 import type { ReferenceBuffers } from '@xlstm/device';
 import {
   DENOMINATOR,
-  expDown,
   INVERSE,
   LOG_FORGET,
   LOG_INPUT,
@@ -10,6 +9,7 @@ import {
   TILE,
   tilesOf,
 } from '../../backward-rows.ts';
+import { expDown } from '../../gates.ts';
 import { indexer } from '../../layout.ts';
 import type { bindings, params } from './signature.ts';
 

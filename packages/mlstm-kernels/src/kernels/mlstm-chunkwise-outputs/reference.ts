@@ -1,5 +1,5 @@
 import type { ReferenceBuffers } from '@xlstm/device';
-import { logForgetGate, logInputGate, normalizerScale } from '../../gates.ts';
+import { expDown, logForgetGate, logInputGate, normalizerScale } from '../../gates.ts';
 import { indexer } from '../../layout.ts';
 import { statePlanes } from '../../state.ts';
 import type { bindings, params } from './signature.ts';
@@ -45,9 +45,14 @@ export function mlstmChunkwiseOutputsReference(
             since += logForget[t]!;
           }
           m = sigmoid ? 0 : Math.max(m, since + mEntering);
+          if (readout) {
+            // What follows is scaled by the m that is stored, which is rounded.
+            readout[readoutAt(b, head, first + j)] = m;
+            m = readout[readoutAt(b, head, first + j)]!;
+          }
           const q0 = qAt(b, head, first + j);
           for (let d = 0; d < DHQK; d++) query[d] = q[q0 + d]! * scale;
-          const carried = Math.exp(since + mEntering - m);
+          const carried = expDown(since + mEntering - m);
           let denominator = 0;
           numerator.fill(0);
           for (let d = 0; d < DHQK; d++) {
@@ -61,14 +66,11 @@ export function mlstmChunkwiseOutputsReference(
             const v0 = vAt(b, head, first + t);
             let score = 0;
             for (let d = 0; d < DHQK; d++) score += query[d]! * k[k0 + d]!;
-            score *= Math.exp(exponent[t]! - m);
+            score *= expDown(exponent[t]! - m);
             denominator += score;
             for (let e = 0; e < DHHV; e++) numerator[e]! += score * v[v0 + e]!;
           }
-          if (readout) {
-            readout[readoutAt(b, head, first + j)] = m;
-            readout[cell.readout_plane + readoutAt(b, head, first + j)] = denominator;
-          }
+          if (readout) readout[cell.readout_plane + readoutAt(b, head, first + j)] = denominator;
           const scaleOfRow = normalizerScale(denominator, m, normalize, eps);
           const h0 = hAt(b, head, first + j);
           for (let e = 0; e < DHHV; e++) h[h0 + e] = numerator[e]! * scaleOfRow;

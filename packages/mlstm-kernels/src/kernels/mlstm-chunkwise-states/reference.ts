@@ -1,5 +1,5 @@
 import type { ReferenceBuffers } from '@xlstm/device';
-import { logForgetGate, logInputGate } from '../../gates.ts';
+import { expDown, logForgetGate, logInputGate } from '../../gates.ts';
 import { indexer } from '../../layout.ts';
 import { statePlanes } from '../../state.ts';
 import type { bindings, params } from './signature.ts';
@@ -41,12 +41,14 @@ export function mlstmChunkwiseStatesReference(
           strongest = Math.max(strongest, logWeight[t]!);
           after += logForgetGate(f[fAt(b, head, first + t)]!);
         }
-        const leaving = sigmoid ? 0 : Math.max(after + m, strongest);
-        const decay = Math.exp(after + m - leaving);
+        // C and n are scaled by the m that is stored, which is rounded.
+        last[planes.m + cell0] = sigmoid ? 0 : Math.max(after + m, strongest);
+        const leaving = last[planes.m + cell0]!;
+        const decay = expDown(after + m - leaving);
         for (let place = 0; place < C.length; place++) C[place]! *= decay;
         for (let d = 0; d < DHQK; d++) n[d]! *= decay;
         for (let t = 0; t < steps; t++) {
-          const weight = Math.exp(logWeight[t]! - leaving);
+          const weight = expDown(logWeight[t]! - leaving);
           const k0 = kAt(b, head, first + t);
           const v0 = vAt(b, head, first + t);
           for (let d = 0; d < DHQK; d++) {
@@ -60,7 +62,6 @@ export function mlstmChunkwiseStatesReference(
       }
       last.set(C, cell0 * C.length);
       last.set(n, planes.n + cell0 * DHQK);
-      last[planes.m + cell0] = m;
     }
   }
 }

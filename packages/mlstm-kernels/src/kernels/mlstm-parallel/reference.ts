@@ -1,5 +1,5 @@
 import type { ReferenceBuffers } from '@xlstm/device';
-import { logForgetGate, logInputGate, normalizerScale } from '../../gates.ts';
+import { expDown, logForgetGate, logInputGate, normalizerScale } from '../../gates.ts';
 import { indexer } from '../../layout.ts';
 import { statePlanes } from '../../state.ts';
 import type { bindings, params } from './signature.ts';
@@ -31,10 +31,15 @@ export function mlstmParallelReference(
           since += logForgetGate(f[fAt(b, head, t)]!);
         }
         m = sigmoid ? 0 : Math.max(m, since + initial);
+        if (readout) {
+          // What follows is scaled by the m that is stored, which is rounded.
+          readout[readoutAt(b, head, j)] = m;
+          m = readout[readoutAt(b, head, j)]!;
+        }
         const q0 = qAt(b, head, j);
         let denominator = 0;
         numerator.fill(0);
-        const carried = Math.exp(since + initial - m) * scale;
+        const carried = expDown(since + initial - m) * scale;
         for (let d = 0; d < DHQK; d++) {
           const factor = carried * q[q0 + d]!;
           denominator += factor * state[planes.n + cell0 * DHQK + d]!;
@@ -45,14 +50,11 @@ export function mlstmParallelReference(
           const [k0, v0] = [kAt(b, head, t), vAt(b, head, t)];
           let score = 0;
           for (let d = 0; d < DHQK; d++) score += q[q0 + d]! * k[k0 + d]!;
-          score *= scale * Math.exp(exponent[t]! - m);
+          score *= scale * expDown(exponent[t]! - m);
           denominator += score;
           for (let e = 0; e < DHHV; e++) numerator[e]! += score * v[v0 + e]!;
         }
-        if (readout) {
-          readout[readoutAt(b, head, j)] = m;
-          readout[cell.readout_plane + readoutAt(b, head, j)] = denominator;
-        }
+        if (readout) readout[cell.readout_plane + readoutAt(b, head, j)] = denominator;
         const scaleOfRow = normalizerScale(denominator, m, normalize, eps);
         const h0 = hAt(b, head, j);
         for (let e = 0; e < DHHV; e++) h[h0 + e] = numerator[e]! * scaleOfRow;

@@ -1,0 +1,50 @@
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CheckpointError } from '@xlstm/device';
+
+const LOCK = 'run.lock';
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // The process is there, but someone else's.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/**
+ * Takes a run folder for this process until the returned function is called. A lock whose process is gone is taken over.
+ *
+ * @throws CheckpointError when another process has it, or the folder cannot be written.
+ */
+export async function lockRun(outDir: string): Promise<() => Promise<void>> {
+  const path = join(outDir, LOCK);
+  try {
+    await mkdir(outDir, { recursive: true });
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const handle = await open(path, 'wx');
+        await handle.writeFile(`${process.pid}\n`);
+        await handle.close();
+        return () => rm(path, { force: true });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 3) throw error;
+        const owner = Number.parseInt(await readFile(path, 'utf8').catch(() => ''), 10);
+        if (owner > 0 && owner !== process.pid && isAlive(owner)) {
+          throw new CheckpointError(
+            `train: ${outDir} is in use by process ${owner}; stop it first, or choose another out_dir`,
+          );
+        }
+        await rm(path, { force: true });
+      }
+    }
+  } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    throw new CheckpointError(
+      `train: cannot write to ${outDir}: ${(cause as Error).message}; choose an out_dir that can be written`,
+      { cause },
+    );
+  }
+}

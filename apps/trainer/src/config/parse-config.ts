@@ -1,0 +1,211 @@
+import { ConfigError, DEVICE_CHOICES } from '@xlstm/device';
+import { SCHEDULES } from '@xlstm/tensor';
+import { Fields } from '@xlstm/xlstm-core';
+import type {
+  DataConfig,
+  ModelConfig,
+  SourceConfig,
+  TaskConfig,
+  TokenizerConfig,
+  TrainerConfig,
+} from './trainer-config.ts';
+
+const positive = (value: number): boolean => value > 0;
+const fromZero = (value: number): boolean => value >= 0;
+const share = (value: number): boolean => value >= 0 && value < 1;
+
+function section<T>(parent: Fields, name: string, read: (fields: Fields) => T): T {
+  const fields = new Fields(name, parent.raw(name) ?? {});
+  const value = read(fields);
+  fields.refuseUnknown();
+  return value;
+}
+
+function text(fields: Fields, name: string, where: string, fallback?: string): string {
+  const value = fields.raw(name) ?? fallback;
+  if (typeof value !== 'string' || value === '') {
+    throw new ConfigError(`config: ${where} must be a text that is not empty, got ${JSON.stringify(value)}`);
+  }
+  return value;
+}
+
+function list(value: unknown, where: string): readonly unknown[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw new ConfigError(`config: ${where} must be a list, got ${JSON.stringify(value)}`);
+  return value;
+}
+
+function parseModel(fields: Fields): ModelConfig {
+  const raw = fields.raw('model');
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+    throw new ConfigError(
+      'config: model is missing; give kind (xlstm-large or xlstm-core) and the fields of that model',
+    );
+  }
+  const { kind, ...rest } = raw as Record<string, unknown>;
+  if (kind !== 'xlstm-large' && kind !== 'xlstm-core') {
+    throw new ConfigError(`config: model.kind must be xlstm-large or xlstm-core, got ${JSON.stringify(kind)}`);
+  }
+  if ('vocab_size' in rest) {
+    throw new ConfigError('config: model.vocab_size follows from the tokenizer or the task; leave it out');
+  }
+  return { kind, fields: rest };
+}
+
+function parseTokenizer(fields: Fields): TokenizerConfig {
+  return section(fields, 'tokenizer', (own): TokenizerConfig => {
+    const kind = own.oneOf('kind', ['bytes', 'file', 'bpe'], 'bytes');
+    if (kind === 'file') return { kind, path: text(own, 'path', 'tokenizer.path') };
+    if (kind === 'bpe') return { kind, vocabSize: own.integer('vocab_size', 4096, 258) };
+    return { kind };
+  });
+}
+
+function parseSources(raw: unknown, where: string): SourceConfig[] {
+  return list(raw, where).map((entry, at) => {
+    if (typeof entry === 'string') return { path: entry, weight: 1 };
+    const fields = new Fields(`${where}[${at}]`, entry);
+    const source = {
+      path: text(fields, 'path', `${where}[${at}].path`),
+      weight: fields.number('weight', 1, 'a positive number', positive),
+    };
+    fields.refuseUnknown();
+    return source;
+  });
+}
+
+function parseData(fields: Fields): DataConfig | undefined {
+  if (fields.raw('data') === undefined) return undefined;
+  return section(fields, 'data', (own) => {
+    const train = parseSources(own.raw('train'), 'data.train');
+    if (train.length === 0) throw new ConfigError('config: data.train is empty; name at least one file or glob');
+    return {
+      train,
+      validation: parseSources(own.raw('validation'), 'data.validation'),
+      documentSeparator: text(own, 'document_separator', 'data.document_separator', '<|endoftext|>'),
+      sequenceLength: own.integer('sequence_length', 512, 2),
+      packing: own.oneOf('packing', ['shuffled', 'carried'], 'shuffled'),
+      resetStatesAtDocuments: own.boolean('reset_states_at_documents', false),
+    };
+  });
+}
+
+function parseTask(fields: Fields): TaskConfig | undefined {
+  if (fields.raw('task') === undefined) return undefined;
+  return section(fields, 'task', (own) => {
+    const minLength = own.integer('min_length', 3);
+    const maxLength = own.integer('max_length', 40);
+    if (maxLength < minLength) {
+      throw new ConfigError(
+        `config: task.max_length must be at least task.min_length, got ${maxLength} and ${minLength}`,
+      );
+    }
+    const lengths = list(own.raw('evaluation_lengths'), 'task.evaluation_lengths');
+    for (const length of lengths) {
+      if (!Number.isSafeInteger(length) || (length as number) < 1) {
+        throw new ConfigError(
+          `config: task.evaluation_lengths must be positive integers, got ${JSON.stringify(length)}`,
+        );
+      }
+    }
+    return {
+      name: text(own, 'name', 'task.name'),
+      minLength,
+      maxLength,
+      evaluationLengths: lengths as number[],
+      evaluationSequences: own.integer('evaluation_sequences', 256),
+    };
+  });
+}
+
+function parseTrain(fields: Fields): TrainerConfig['train'] {
+  return section(fields, 'train', (own) => {
+    const globalBatchSize = own.integer('global_batch_size', 64);
+    const microBatchSize = own.integer('micro_batch_size', globalBatchSize);
+    if (globalBatchSize % microBatchSize !== 0) {
+      throw new ConfigError(
+        `config: train.micro_batch_size must divide train.global_batch_size, got ${microBatchSize} and ${globalBatchSize}`,
+      );
+    }
+    return {
+      maxSteps: own.integer('max_steps', 1000),
+      globalBatchSize,
+      microBatchSize,
+      maxNorm: own.number('max_norm', 1, 'a positive number', positive),
+      dropout: own.number('dropout', 0, 'a number in [0, 1)', share),
+      recompute: own.boolean('recompute', false),
+    };
+  });
+}
+
+/**
+ * Validates a training run's configuration: the object that a YAML file holds, overrides applied.
+ *
+ * @throws ConfigError that names the field, what was expected and what came; for an unknown field, the nearest known.
+ */
+export function parseTrainerConfig(raw: unknown): TrainerConfig {
+  const fields = new Fields('the configuration', raw);
+  const train = parseTrain(fields);
+  const config: TrainerConfig = {
+    outDir: text(fields, 'out_dir', 'out_dir'),
+    seed: fields.integer('seed', 1, 0),
+    device: fields.oneOf('device', DEVICE_CHOICES, 'auto'),
+    precision: fields.oneOf('precision', ['fp32'], 'fp32'),
+    model: parseModel(fields),
+    tokenizer: parseTokenizer(fields),
+    data: parseData(fields),
+    task: parseTask(fields),
+    train,
+    optimizer: section(fields, 'optimizer', (own) => {
+      own.oneOf('name', ['adamw'], 'adamw');
+      return {
+        lr: own.number('lr', 1e-3, 'a positive number', positive),
+        beta1: own.number('beta1', 0.9, 'a number in [0, 1)', share),
+        beta2: own.number('beta2', 0.95, 'a number in [0, 1)', share),
+        eps: own.number('eps', 1e-8, 'a positive number', positive),
+        weightDecay: own.number('weight_decay', 0.1, 'a number from 0', fromZero),
+      };
+    }),
+    schedule: section(fields, 'schedule', (own) => ({
+      name: own.oneOf('name', SCHEDULES, 'cosine'),
+      warmupSteps: own.integer('warmup_steps', Math.min(100, Math.floor(train.maxSteps / 10)), 0),
+      finalLr: own.number('final_lr', 0, 'a number from 0', fromZero),
+      cooldownSteps: own.raw('cooldown_steps') === undefined ? undefined : own.integer('cooldown_steps', 0, 0),
+    })),
+    eval: section(fields, 'eval', (own) => ({
+      interval: own.integer('interval', 100),
+      batches: own.integer('batches', 20),
+      samples: list(own.raw('samples'), 'eval.samples').map((sample) => {
+        if (typeof sample !== 'string') {
+          throw new ConfigError(`config: eval.samples must be texts, got ${JSON.stringify(sample)}`);
+        }
+        return sample;
+      }),
+      sampleTokens: own.integer('sample_tokens', 80),
+      temperature: own.number('temperature', 0.8, 'a number from 0', fromZero),
+    })),
+    checkpoint: section(fields, 'checkpoint', (own) => ({
+      interval: own.integer('interval', 200),
+      keep: own.integer('keep', 2),
+    })),
+    logger: section(fields, 'logger', (own) => ({
+      tensorboard: own.boolean('tensorboard', false),
+      report: own.boolean('report', true),
+    })),
+  };
+  fields.refuseUnknown();
+  if ((config.data === undefined) === (config.task === undefined)) {
+    throw new ConfigError(
+      'config: give either data (a folder of text) or task (a synthetic task), not both and not none',
+    );
+  }
+  if (config.model.kind === 'xlstm-core' && config.data?.resetStatesAtDocuments) {
+    throw new ConfigError(
+      'config: data.reset_states_at_documents needs model.kind xlstm-large: an sLSTM remembers through more than its gates',
+    );
+  }
+  if (config.model.kind === 'xlstm-core' && config.data?.packing === 'carried') {
+    throw new ConfigError('config: data.packing carried needs model.kind xlstm-large; take shuffled for xlstm-core');
+  }
+  return config;
+}

@@ -1,0 +1,151 @@
+import { NumericsError } from '@xlstm/device';
+import { createSchedule } from '@xlstm/tensor';
+import {
+  type Checkpoint,
+  loadCheckpoint,
+  pruneCheckpoints,
+  type RunIdentity,
+  saveCheckpoint,
+} from '../checkpoints/checkpoint-folder.ts';
+import type { TrainerConfig } from '../config/trainer-config.ts';
+import type { Batch, BatchSource } from '../data/batch-source.ts';
+import type { MetricsLog, StepMetrics } from '../metrics/metrics-log.ts';
+import type { Engine } from './engine.ts';
+import type { HostTensor } from './trainable-model.ts';
+
+/** How good the model is: a loss over validation text, accuracies of a task, texts that it wrote. */
+export type Evaluation = Pick<StepMetrics, 'validationLoss' | 'accuracy' | 'samples'>;
+
+/** Everything that a training run works with. */
+export interface TrainingRun {
+  config: TrainerConfig;
+  engine: Engine;
+  source: BatchSource;
+  identity: RunIdentity;
+  log: MetricsLog;
+  /** Called every `eval.interval` steps and at the end. */
+  evaluate: (step: number) => Promise<Evaluation>;
+  /** Keeps the model as the best so far. */
+  keepBest: () => Promise<void>;
+  /** Told after each step. */
+  onStep: (metrics: StepMetrics) => void;
+  /** Told of what is worth a line. */
+  say: (line: string) => void;
+  signal: AbortSignal;
+}
+
+/** Where a run stands. */
+interface Progress {
+  step: number;
+  best: number | undefined;
+  /** The step of the last checkpoint on disk. */
+  saved: number;
+}
+
+async function readAll(tensors: AsyncIterable<HostTensor>): Promise<HostTensor[]> {
+  const all: HostTensor[] = [];
+  for await (const tensor of tensors) all.push(tensor);
+  return all;
+}
+
+async function takeCheckpoint({ engine, source, identity }: TrainingRun, progress: Progress): Promise<Checkpoint> {
+  return {
+    step: progress.step,
+    identity,
+    position: source.position(),
+    best: progress.best,
+    weights: await readAll(engine.model.readWeights()),
+    optimizer: await engine.readOptimizer(),
+    carried: await Promise.all(engine.carried.map((state) => state.read())),
+  };
+}
+
+async function save(run: TrainingRun, progress: Progress): Promise<void> {
+  if (progress.saved === progress.step) return;
+  await saveCheckpoint(run.config.outDir, await takeCheckpoint(run, progress));
+  progress.saved = progress.step;
+  await pruneCheckpoints(run.config.outDir, run.config.checkpoint.keep);
+}
+
+/** Puts a run where a checkpoint left it. */
+async function resume(run: TrainingRun, folder: string): Promise<Progress> {
+  const checkpoint = await loadCheckpoint(folder);
+  const { engine } = run;
+  engine.model.writeWeights(new Map(checkpoint.weights.map((tensor) => [tensor.name, tensor])));
+  engine.writeOptimizer(checkpoint.optimizer);
+  for (const [micro, state] of engine.carried.entries()) {
+    state.write(new Map((checkpoint.carried[micro] ?? []).map(({ name, data }) => [name, data])));
+  }
+  await run.source.seek(checkpoint.position);
+  return { step: checkpoint.step, best: checkpoint.best, saved: checkpoint.step };
+}
+
+async function nextBatches({ source, config }: TrainingRun): Promise<Batch[]> {
+  const { globalBatchSize, microBatchSize } = config.train;
+  const batches: Batch[] = [];
+  for (let micro = 0; micro < globalBatchSize / microBatchSize; micro++) batches.push(await source.next());
+  return batches;
+}
+
+/**
+ * Trains until `max_steps`, or until the signal is aborted: then the step in progress is finished, a checkpoint is
+ * written and the reason thrown, so that a resumed run goes on as if nothing had happened.
+ *
+ * @param from a checkpoint folder to go on from
+ * @returns the last step and the best validation loss
+ * @throws NumericsError when a gradient is not finite, naming step and tensor: the last good checkpoint is kept; CheckpointError
+ * when the disk refuses; `signal.reason` when aborted.
+ */
+export async function train(run: TrainingRun, from?: string): Promise<{ step: number; best: number | undefined }> {
+  const { config, engine, log, signal } = run;
+  const { maxSteps, globalBatchSize } = config.train;
+  const schedule = createSchedule(config.schedule.name, {
+    peak: config.optimizer.lr,
+    steps: maxSteps,
+    warmupSteps: config.schedule.warmupSteps,
+    final: config.schedule.finalLr,
+    cooldownSteps: config.schedule.cooldownSteps,
+  });
+  const progress: Progress = from === undefined ? { step: 0, best: undefined, saved: -1 } : await resume(run, from);
+  const tokensPerStep = globalBatchSize * run.source.length;
+  while (progress.step < maxSteps) {
+    if (signal.aborted) {
+      await save(run, progress);
+      throw signal.reason;
+    }
+    const started = performance.now();
+    const lr = schedule(progress.step);
+    let result: Awaited<ReturnType<Engine['step']>>;
+    try {
+      result = await engine.step(await nextBatches(run), lr);
+    } catch (error) {
+      if (!(error instanceof NumericsError)) throw error;
+      throw new NumericsError(
+        `train: step ${progress.step + 1} is not finite: ${error.message}; the last checkpoint is kept (step ${Math.max(0, progress.saved)}); lower optimizer.lr or train.max_norm and resume from it`,
+        { cause: error },
+      );
+    }
+    progress.step++;
+    const metrics: StepMetrics = {
+      step: progress.step,
+      loss: result.loss,
+      lr,
+      gradientNorm: result.gradientNorm,
+      tokensPerSecond: (1000 * tokensPerStep) / (performance.now() - started),
+      tokens: progress.step * tokensPerStep,
+    };
+    const last = progress.step === maxSteps;
+    if (last || progress.step % config.eval.interval === 0) {
+      Object.assign(metrics, await run.evaluate(progress.step));
+      const { validationLoss } = metrics;
+      if (validationLoss !== undefined && !(validationLoss >= (progress.best ?? Number.POSITIVE_INFINITY))) {
+        progress.best = validationLoss;
+        await run.keepBest();
+      }
+    }
+    await log.add(metrics);
+    run.onStep(metrics);
+    if (last || progress.step % config.checkpoint.interval === 0) await save(run, progress);
+  }
+  return { step: progress.step, best: progress.best };
+}
