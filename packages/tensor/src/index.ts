@@ -56,6 +56,7 @@ export {
 export { matmulKernel } from './kernels/matmul/index.ts';
 export { matmulBackwardKernel } from './kernels/matmul-backward/index.ts';
 export { MATVEC_MAX_ROWS, matvecKernel } from './kernels/matvec/index.ts';
+export { nonFiniteKernel } from './kernels/non-finite/index.ts';
 export { normWeightBackwardKernel } from './kernels/norm-weight-backward/index.ts';
 export { randomFill, randomFillKernel } from './kernels/random-fill/index.ts';
 export { addInPlace, residual, residualKernel } from './kernels/residual/index.ts';

@@ -37,7 +37,7 @@ function compute(scope: Scope, x: Tensor, parameters: Parameters): Tensor {
 }
 
 await describeDevices('Tape.firstAnomaly', (device) => {
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, -1e30])('names the first operation that made %s', async (bad) => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('names the first operation that made %s', async (bad) => {
     const { parameters, fill, x, arena } = fixture(device);
     const run = async () => {
       const tape = new Tape(arena, { parameters: parameters.list(), detectAnomalies: true });
@@ -46,6 +46,8 @@ await describeDevices('Tape.firstAnomaly', (device) => {
       tape.dispose();
       return found;
     };
+    expect(await run()).toBeUndefined();
+    fill('down', 1e30);
     expect(await run()).toBeUndefined();
     fill('down', bad);
     expect(await run()).toEqual({ operation: 'linear', index: 2, output: 0, shape: [5, D], parameters: ['down'] });
@@ -87,7 +89,7 @@ await describeDevices('Tape.firstAnomaly', (device) => {
     arena.dispose();
   });
 
-  it('finds one among more results than a page of sums holds', async () => {
+  it('finds one among more results than a page of counts holds', async () => {
     const { parameters, fill, x, arena } = fixture(device);
     const run = async () => {
       const tape = new Tape(arena, { parameters: parameters.list(), detectAnomalies: true });

@@ -1,5 +1,5 @@
 import type { Arena, DeviceBuffer } from '@xlstm/device';
-import { squareParts, sumOfSquaresKernel } from '../kernels/sum-of-squares/index.ts';
+import { nonFiniteKernel, nonFiniteParts } from '../kernels/non-finite/index.ts';
 import type { TrainableParameter } from '../parameter.ts';
 import type { DifferentiableOperation } from '../scope.ts';
 
@@ -23,10 +23,10 @@ interface Entry extends Anomaly {
   parts: number;
 }
 
-/** Numbers of a page of sums; more than one tensor takes. */
+/** Numbers of a page of counts; more than one tensor takes. */
 const PAGE = 1024;
 
-/** Watches the outputs of operations: their sums of squares are made on the device, and read when somebody asks. */
+/** Watches the outputs of operations: what is not finite is counted on the device, and read when somebody asks. */
 export class AnomalyWatch {
   readonly #arena: Arena;
   readonly #pages: DeviceBuffer[] = [];
@@ -40,7 +40,7 @@ export class AnomalyWatch {
     this.#parameters = new Set(parameters.map(({ value }) => value.buffer));
   }
 
-  /** Queues the sums of an operation's outputs; recordable. */
+  /** Queues the counts of an operation's outputs; recordable. */
   add(operation: string, { inputs, outputs }: Pick<DifferentiableOperation, 'inputs' | 'outputs'>): void {
     const index = this.#operations++;
     const parameters = inputs.flatMap((input) =>
@@ -48,14 +48,14 @@ export class AnomalyWatch {
     );
     for (const [output, { buffer, shape }] of outputs.entries()) {
       if (buffer.dtype !== 'fp32' || buffer.length === 0) continue;
-      const parts = squareParts(buffer.length);
+      const parts = nonFiniteParts(buffer.length);
       if (this.#next + parts > PAGE) {
-        this.#pages.push(this.#arena.alloc('fp32', PAGE, 'sums of squares'));
+        this.#pages.push(this.#arena.alloc('u32', PAGE, 'counts of NaN and infinity'));
         this.#next = 0;
       }
       const [page, first] = [this.#pages.length - 1, this.#next];
-      this.#arena.device.launch(sumOfSquaresKernel, {
-        buffers: { x: buffer, partials: this.#pages[page]! },
+      this.#arena.device.launch(nonFiniteKernel, {
+        buffers: { x: buffer, counts: this.#pages[page]! },
         params: { length: buffer.length, first, parts },
       });
       this.#next += parts;
@@ -65,14 +65,14 @@ export class AnomalyWatch {
 
   /** Waits for the device. */
   async first(): Promise<Anomaly | undefined> {
-    let sums: ArrayLike<number> = [];
+    let counts: ArrayLike<number> = [];
     let read = -1;
     for (const { page, first, parts, ...anomaly } of this.#entries) {
       if (page !== read) {
-        sums = await this.#arena.device.read(this.#pages[page]!);
+        counts = await this.#arena.device.read(this.#pages[page]!);
         read = page;
       }
-      for (let part = first; part < first + parts; part++) if (!Number.isFinite(sums[part])) return anomaly;
+      for (let part = first; part < first + parts; part++) if (counts[part]! > 0) return anomaly;
     }
     return undefined;
   }

@@ -193,8 +193,6 @@ export class Tape extends Scope {
    * The first operation whose result was not all finite, in the order of the computation; `undefined` when all were. Waits
    * for the device. Of a tape that was recorded it tells about the latest run, as long as the tape is not disposed.
    *
-   * A result counts as infinite when the sum of its squares exceeds float32, at elements of some 10¹⁹.
-   *
    * @throws OptionError when the tape was made without `detectAnomalies`, or was disposed.
    * @example
    * ```ts
