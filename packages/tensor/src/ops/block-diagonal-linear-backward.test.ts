@@ -3,12 +3,12 @@ import { compare, FLOAT32, Random } from '@xlstm-tooling/kernel-harness';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { dot, doubles, gradientError, uploaded } from '../finite-differences.ts';
 import { blockDiagonalLinearReference } from '../kernels/block-diagonal-linear/reference.ts';
 import { blockDiagonalWeightBackwardReference } from '../kernels/block-diagonal-weight-backward/reference.ts';
 import { sumPartialsReference } from '../kernels/sum-partials/reference.ts';
 import { rowChunks } from '../row-chunks.ts';
 import { Scope } from '../scope.ts';
+import { dot, doubles, gradientError, uploaded } from '../testing/finite-differences.ts';
 import { blockDiagonalLinearBackward } from './block-diagonal-linear-backward.ts';
 
 /** A layer of random values, and its gradients through the references, all in float64. */

@@ -1,8 +1,8 @@
 import { Arena } from '@xlstm/device';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import { expect, it } from 'vitest';
-import { uploaded } from '../finite-differences.ts';
 import { Scope } from '../scope.ts';
+import { uploaded } from '../testing/finite-differences.ts';
 import { blockDiagonalLinear, blockDiagonalLinears } from './block-diagonal-linear.ts';
 
 await describeDevices('blockDiagonalLinear', (device) => {

@@ -2,7 +2,6 @@ import { Arena, type Device } from '@xlstm/device';
 import { Random } from '@xlstm-tooling/kernel-harness';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import { expect, it } from 'vitest';
-import { dot, uploaded } from '../finite-differences.ts';
 import { gelu, silu } from '../kernels/activation/index.ts';
 import { causalConv } from '../kernels/causal-conv/index.ts';
 import { copyColumns } from '../kernels/copy-columns/index.ts';
@@ -14,6 +13,7 @@ import { softCap, softCapInPlace } from '../kernels/soft-cap/index.ts';
 import { Scope } from '../scope.ts';
 import { Tape } from '../tape/tape.ts';
 import type { Tensor } from '../tensor.ts';
+import { dot, uploaded } from '../testing/finite-differences.ts';
 import { blockDiagonalLinear, blockDiagonalLinears } from './block-diagonal-linear.ts';
 
 const [B, S, D, K] = [2, 5, 4, 4];

@@ -3,7 +3,6 @@ import type { GradientTarget } from '../../gradient.ts';
 import { accumulateFlag, requireContiguousGradient, requireGradient } from '../../gradient-checks.ts';
 import { rowChunks } from '../../row-chunks.ts';
 import type { Scope } from '../../scope.ts';
-import { SpareOutputs } from '../../spare-outputs.ts';
 import { requireContiguous, type Tensor } from '../../tensor.ts';
 import { type ConvShape, requireConvShapes } from '../causal-conv/shapes.ts';
 import { causalConvWeightBackwardKernel } from '../causal-conv-weight-backward/index.ts';
@@ -53,14 +52,13 @@ function overTimes(
   shape: ConvShape,
 ): void {
   if (!dx && !dstate) return;
-  const spare = new SpareOutputs(scope);
   scope.device.launch(causalConvBackwardKernel, {
     buffers: {
       weight: weight.buffer,
       dy: dy.buffer,
       dnextState: dnextState?.buffer,
-      dx: spare.buffer(dx),
-      dstate: spare.buffer(dstate),
+      dx: dx?.tensor.buffer,
+      dstate: dstate?.tensor.buffer,
     },
     params: {
       ...shape,
@@ -68,10 +66,8 @@ function overTimes(
       dxStride: dx?.tensor.rowStride ?? 0,
       accumulateX: accumulateFlag(dx),
       accumulateState: accumulateFlag(dstate),
-      outputs: spare.wanted,
     },
   });
-  spare.release();
 }
 
 function ofWeights(

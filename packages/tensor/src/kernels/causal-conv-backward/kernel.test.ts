@@ -3,9 +3,9 @@ import { compare, FLOAT32, Random } from '@xlstm-tooling/kernel-harness';
 import { describeDevices, testKernel } from '@xlstm-tooling/kernel-harness/test';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { dot, doubles, gradientError, uploaded } from '../../finite-differences.ts';
 import { rowChunks } from '../../row-chunks.ts';
 import { Scope } from '../../scope.ts';
+import { dot, doubles, gradientError, uploaded } from '../../testing/finite-differences.ts';
 import { causalConvReference } from '../causal-conv/reference.ts';
 import { causalConvWeightBackwardReference } from '../causal-conv-weight-backward/reference.ts';
 import { sumPartialsReference } from '../sum-partials/reference.ts';
@@ -24,7 +24,7 @@ function example(B: number, S: number, D: number, K: number, seed: number) {
   const [y, nextState] = [doubles(B * S * D), doubles(B * (K - 1) * D)];
   const shape = { B, S, D, K };
   const loss = () => {
-    causalConvReference({ x, weight, bias, state, y, nextState }, { ...shape, xOffset: 0, xStride: D, update: 1 });
+    causalConvReference({ x, weight, bias, state, y, nextState }, { ...shape, xOffset: 0, xStride: D, inPlace: 0 });
     return dot(y, dy) + dot(nextState, dnextState);
   };
   const gradients = {
@@ -35,7 +35,7 @@ function example(B: number, S: number, D: number, K: number, seed: number) {
   };
   causalConvBackwardReference(
     { weight, dy, dnextState, dx: gradients.dx, dstate: gradients.dstate },
-    { ...shape, dxOffset: 0, dxStride: D, accumulateX: 0, accumulateState: 0, outputs: 3 },
+    { ...shape, dxOffset: 0, dxStride: D, accumulateX: 0, accumulateState: 0 },
   );
   const { chunk, parts } = rowChunks(B * S);
   const partials = doubles(parts * D * (K + 1));

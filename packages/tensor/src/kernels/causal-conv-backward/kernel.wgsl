@@ -2,18 +2,19 @@
 // times from 0 on, dstate those before. An invocation takes TIMES times of a column and keeps the last K of dy.
 
 struct Params {
-  B: u32, S: u32, D: u32, K: u32, dxOffset: u32, dxStride: u32, accumulateX: u32, accumulateState: u32, outputs: u32,
+  B: u32, S: u32, D: u32, K: u32, dxOffset: u32, dxStride: u32, accumulateX: u32, accumulateState: u32,
 }
 
 @group(0) @binding(0) var<storage, read> weight: array<f32>;       // [D, 1, K]
 @group(0) @binding(1) var<storage, read> dy: array<f32>;           // [B, S, D]
 @group(0) @binding(2) var<storage, read> dnextState: array<f32>;   // [B, K - 1, D], when HAS_DNEXT
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;     // B * S rows of D at dxStride
-@group(0) @binding(4) var<storage, read_write> dstate: array<f32>; // [B, K - 1, D]
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;     // B * S rows of D at dxStride, when HAS_DX
+@group(0) @binding(4) var<storage, read_write> dstate: array<f32>; // [B, K - 1, D], when HAS_DSTATE
 @group(0) @binding(5) var<uniform> params: Params;
 
 override HAS_DNEXT: u32 = 0;
-override OUTPUTS: u32 = 1; // dx 1, dstate 2
+override HAS_DX: u32 = 0;
+override HAS_DSTATE: u32 = 0;
 override K: u32 = 4;
 const TIMES = 32u;
 const MAX_TAPS = 8;
@@ -28,7 +29,7 @@ fn gradientAt(b: u32, time: i32, d: u32) -> f32 {
 fn causal_conv_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
                         @builtin(local_invocation_index) thread: u32) {
   // Times before 0 count where the state's gradient is wanted.
-  let lead = select(0u, K - 1u, (OUTPUTS & 2u) != 0u);
+  let lead = select(0u, K - 1u, HAS_DSTATE != 0u);
   let blocks = (params.D + THREADS - 1u) / THREADS;
   let pieces = (params.S + lead + TIMES - 1u) / TIMES;
   let index = group.x + group.y * groups.x;
@@ -56,7 +57,7 @@ fn causal_conv_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_wo
       let at = (b * (K - 1u) + u32(time + last)) * params.D + d;
       if (params.accumulateState != 0u) { value += dstate[at]; }
       dstate[at] = value;
-    } else if ((OUTPUTS & 1u) != 0u) {
+    } else if (HAS_DX != 0u) {
       let at = params.dxOffset + (b * params.S + u32(time)) * params.dxStride + d;
       if (params.accumulateX != 0u) { value += dx[at]; }
       dx[at] = value;

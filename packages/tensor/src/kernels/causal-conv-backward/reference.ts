@@ -13,7 +13,7 @@ export function causalConvBackwardReference(
   const { B, S, D, K } = p;
   const sums = new Float64Array(D);
   for (let b = 0; b < B; b++) {
-    for (let time = p.outputs & 2 ? 1 - K : 0; time < S; time++) {
+    for (let time = dstate ? 1 - K : 0; time < S; time++) {
       sums.fill(0);
       for (let k = 0; k < K; k++) {
         const t = time + K - 1 - k;
@@ -26,8 +26,8 @@ export function causalConvBackwardReference(
         const start = (b * (K - 1) + place) * D;
         for (let d = 0; d < D; d++) sums[d]! += dnextState[start + d]!;
       }
-      if (time < 0) add(dstate, (b * (K - 1) + time + K - 1) * D, sums, p.accumulateState);
-      else if (p.outputs & 1) add(dx, p.dxOffset + (b * S + time) * p.dxStride, sums, p.accumulateX);
+      if (time < 0) add(dstate!, (b * (K - 1) + time + K - 1) * D, sums, p.accumulateState);
+      else if (dx) add(dx, p.dxOffset + (b * S + time) * p.dxStride, sums, p.accumulateX);
     }
   }
 }

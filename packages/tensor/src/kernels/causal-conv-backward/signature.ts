@@ -1,13 +1,13 @@
 /**
  * `weight [D, 1, K]`, `dy [B, S, D]`, `dnextState` and `dstate [B, K-1, D]` are contiguous; `dx` has B*S rows of D elements
- * at a stride from an offset. `outputs` says which are made: dx 1, dstate 2.
+ * at a stride from an offset. Gradients that are absent are not made.
  */
 export const bindings = {
   weight: { access: 'read', dtypes: ['fp32'] },
   dy: { access: 'read', dtypes: ['fp32'] },
   dnextState: { access: 'read', dtypes: ['fp32'], optional: true },
-  dx: { access: 'read-write', dtypes: ['fp32'] },
-  dstate: { access: 'read-write', dtypes: ['fp32'] },
+  dx: { access: 'read-write', dtypes: ['fp32'], optional: true },
+  dstate: { access: 'read-write', dtypes: ['fp32'], optional: true },
 } as const;
 
 export const params = {
@@ -19,5 +19,4 @@ export const params = {
   dxStride: 'u32',
   accumulateX: 'u32',
   accumulateState: 'u32',
-  outputs: 'u32',
 } as const;

@@ -5,14 +5,15 @@ import type { bindings, params } from './signature.ts';
 interface Options {
   K?: number;
   next?: boolean;
-  outputs?: number;
+  dx?: boolean;
+  dstate?: boolean;
   accumulate?: boolean;
   offset?: number;
   extra?: number;
 }
 
 const shape = (name: string, B: number, S: number, D: number, options: Options = {}) => {
-  const { K = 4, next = false, outputs = 1, accumulate = false, offset = 0, extra = 0 } = options;
+  const { K = 4, next = false, dx = true, dstate = false, accumulate = false, offset = 0, extra = 0 } = options;
   return {
     name: `${name}: ${B} x ${S} x ${D}, ${K} taps${accumulate ? ', added' : ''}`,
     params: {
@@ -24,15 +25,14 @@ const shape = (name: string, B: number, S: number, D: number, options: Options =
       dxStride: D + extra,
       accumulateX: accumulate ? 1 : 0,
       accumulateState: accumulate ? 1 : 0,
-      outputs,
     },
     buffers: (random: Random) => ({
       weight: random.tensor(D * K, 'fp32', 0.5),
       dy: random.tensor(B * S * D),
       dnextState: next ? random.tensor(B * (K - 1) * D) : undefined,
-      // What lies between the columns, or was not asked for, must stay as it is.
-      dx: random.tensor(outputs & 1 ? offset + B * S * (D + extra) : 4),
-      dstate: random.tensor(outputs & 2 ? B * (K - 1) * D : 4),
+      // What lies between the columns must stay as it is.
+      dx: dx ? random.tensor(offset + B * S * (D + extra)) : undefined,
+      dstate: dstate ? random.tensor(B * (K - 1) * D) : undefined,
     }),
   };
 };
@@ -41,12 +41,12 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
   kernel: causalConvBackwardKernel,
   backends: { cpu: true, webgpu: true, cuda: 'the CUDA device is a later issue' },
   cases: [
-    shape('one step', 2, 1, 5, { next: true, outputs: 3 }),
-    shape('shorter than the kernel', 2, 2, 7, { next: true, outputs: 3, accumulate: true }),
-    shape('several pieces of columns', 2, 67, 19, { next: true, outputs: 3, offset: 5, extra: 19, accumulate: true }),
+    shape('one step', 2, 1, 5, { next: true, dstate: true }),
+    shape('shorter than the kernel', 2, 2, 7, { next: true, dstate: true, accumulate: true }),
+    shape('several pieces of columns', 2, 67, 19, { next: true, dstate: true, offset: 5, extra: 19, accumulate: true }),
     shape('no states', 3, 33, 66),
-    shape('dstate alone', 1, 9, 3, { outputs: 2 }),
-    shape('eight taps', 2, 31, 9, { K: 8, next: true, outputs: 3 }),
+    shape('dstate alone', 1, 9, 3, { dx: false, dstate: true }),
+    shape('eight taps', 2, 31, 9, { K: 8, next: true, dstate: true }),
     shape('one tap', 1, 5, 9, { K: 1 }),
   ],
   tolerances: { dx: FLOAT32, dstate: FLOAT32 },

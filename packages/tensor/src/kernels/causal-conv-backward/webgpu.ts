@@ -8,9 +8,14 @@ export const causalConvBackwardWebGpu: readonly WebGpuVariant<keyof typeof bindi
   {
     name: 'plain',
     code,
-    constants: ({ dtypes, params: { K, outputs } }) => ({ HAS_DNEXT: dtypes.dnextState ? 1 : 0, OUTPUTS: outputs, K }),
-    workgroups: ({ params: { B, S, D, K, outputs } }, limits) => {
-      const times = S + (outputs & 2 ? K - 1 : 0);
+    constants: ({ dtypes, params: { K } }) => ({
+      HAS_DNEXT: dtypes.dnextState ? 1 : 0,
+      HAS_DX: dtypes.dx ? 1 : 0,
+      HAS_DSTATE: dtypes.dstate ? 1 : 0,
+      K,
+    }),
+    workgroups: ({ dtypes, params: { B, S, D, K } }, limits) => {
+      const times = S + (dtypes.dstate ? K - 1 : 0);
       return spread(B * Math.ceil(times / TIMES) * Math.ceil(D / 64), limits);
     },
   },

@@ -1,6 +1,5 @@
 import { defineKernel, type Kernel } from '@xlstm/device';
 import type { OperationGradients, Scope } from '../../scope.ts';
-import { SpareOutputs } from '../../spare-outputs.ts';
 import { requireContiguous, type Tensor } from '../../tensor.ts';
 import { causalConvBackward } from '../causal-conv-backward/index.ts';
 import { causalConvReference } from './reference.ts';
@@ -37,8 +36,6 @@ function launch(
   shape: ConvShape,
   inPlace: boolean,
 ): void {
-  const spare = new SpareOutputs(scope);
-  const next = spare.buffer(nextState);
   scope.device.launch(causalConvKernel, {
     buffers: {
       x: x.buffer,
@@ -46,11 +43,10 @@ function launch(
       bias: bias?.buffer,
       state: inPlace ? undefined : state?.buffer,
       y: y.buffer,
-      nextState: next,
+      nextState: nextState?.buffer,
     },
-    params: { ...shape, xOffset: x.offset, xStride: x.rowStride, update: nextState ? (inPlace ? 2 : 1) : 0 },
+    params: { ...shape, xOffset: x.offset, xStride: x.rowStride, inPlace: inPlace ? 1 : 0 },
   });
-  spare.release();
 }
 
 /** A tensor like `tensor` with the same contents; it outlives what is written over the original. */

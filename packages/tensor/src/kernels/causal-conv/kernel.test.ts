@@ -2,8 +2,8 @@ import { Arena } from '@xlstm/device';
 import { compare, FLOAT32, Random } from '@xlstm-tooling/kernel-harness';
 import { describeDevices, testKernel } from '@xlstm-tooling/kernel-harness/test';
 import { expect, it } from 'vitest';
-import { doubles, uploaded } from '../../finite-differences.ts';
 import { Scope } from '../../scope.ts';
+import { doubles, uploaded } from '../../testing/finite-differences.ts';
 import { causalConv } from './index.ts';
 import { causalConvReference } from './reference.ts';
 import { spec } from './spec.ts';
@@ -21,8 +21,8 @@ await describeDevices('causalConv', (device) => {
     const biases = random.normals(D);
     const whole = doubles(B * S * D);
     causalConvReference(
-      { x, weight: weights, bias: biases, state: undefined, y: whole, nextState: doubles(4) },
-      { B, S, D, K, xOffset: 0, xStride: D, update: 0 },
+      { x, weight: weights, bias: biases, state: undefined, y: whole, nextState: undefined },
+      { B, S, D, K, xOffset: 0, xStride: D, inPlace: 0 },
     );
     const weight = uploaded(scope, [D, 1, K], weights);
     const bias = uploaded(scope, [D], biases);

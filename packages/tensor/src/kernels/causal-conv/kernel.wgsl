@@ -1,19 +1,20 @@
 // y[b, t, d] = bias[d] + sum over k of weight[d, k] * u[b, t - (K - 1) + k, d]; u is x, before time 0 the state. An
 // invocation takes TIMES times of a column and keeps the last K inputs.
 
-struct Params { B: u32, S: u32, D: u32, K: u32, xOffset: u32, xStride: u32, update: u32 }
+struct Params { B: u32, S: u32, D: u32, K: u32, xOffset: u32, xStride: u32, inPlace: u32 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;               // B * S rows of D at xStride
 @group(0) @binding(1) var<storage, read> weight: array<f32>;          // [D, 1, K]
 @group(0) @binding(2) var<storage, read> bias: array<f32>;            // [D], when HAS_BIAS
 @group(0) @binding(3) var<storage, read> state: array<f32>;           // [B, K - 1, D], when HAS_STATE
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;         // [B, S, D]
-@group(0) @binding(5) var<storage, read_write> nextState: array<f32>; // [B, K - 1, D], when UPDATE
+@group(0) @binding(5) var<storage, read_write> nextState: array<f32>; // [B, K - 1, D], when HAS_NEXT
 @group(0) @binding(6) var<uniform> params: Params;
 
 override HAS_BIAS: u32 = 0;
 override HAS_STATE: u32 = 0;
-override UPDATE: u32 = 0; // 1: nextState is written; 2: it is also the state
+override HAS_NEXT: u32 = 0;
+override IN_PLACE: u32 = 0; // nextState is also the state
 override K: u32 = 4;
 const TIMES = 32u;
 const MAX_TAPS = 8;
@@ -23,7 +24,7 @@ const THREADS = 64u;
 fn earlier(b: u32, time: i32, d: u32) -> f32 {
   if (time >= 0) { return x[params.xOffset + (b * params.S + u32(time)) * params.xStride + d]; }
   let at = (b * (K - 1u) + u32(time + i32(K) - 1)) * params.D + d;
-  if (UPDATE == 2u) { return nextState[at]; }
+  if (IN_PLACE != 0u) { return nextState[at]; }
   if (HAS_STATE != 0u) { return state[at]; }
   return 0.0;
 }
@@ -56,7 +57,7 @@ fn causal_conv(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups)
     y[row * params.D + d] = sum;
     for (var k = 0u; k + 1u < K; k++) { window[k] = window[k + 1u]; }
   }
-  if (UPDATE != 0u && end == params.S) {
+  if (HAS_NEXT != 0u && end == params.S) {
     for (var k = 0u; k + 1u < K; k++) { nextState[(b * (K - 1u) + k) * params.D + d] = window[k]; }
   }
 }

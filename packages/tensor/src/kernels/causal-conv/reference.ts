@@ -8,7 +8,7 @@ export function extendedInputs(
   x: Float32Array,
   state: Float32Array | undefined,
   b: number,
-  { S, D, K, xOffset, xStride }: Omit<Params, 'B' | 'update'>,
+  { S, D, K, xOffset, xStride }: Omit<Params, 'B' | 'inPlace'>,
 ): Float64Array {
   const lead = (K - 1) * D;
   const inputs = new Float64Array(lead + S * D);
@@ -28,7 +28,7 @@ export function causalConvReference(
   const { B, S, D, K } = p;
   const sums = new Float64Array(D);
   for (let b = 0; b < B; b++) {
-    const inputs = extendedInputs(x, p.update === 2 ? nextState : state, b, p);
+    const inputs = extendedInputs(x, p.inPlace ? nextState : state, b, p);
     for (let t = 0; t < S; t++) {
       if (bias) sums.set(bias);
       else sums.fill(0);
@@ -38,6 +38,6 @@ export function causalConvReference(
       }
       y.set(sums, (b * S + t) * D);
     }
-    if (p.update) nextState.set(inputs.subarray(S * D), b * (K - 1) * D);
+    nextState?.set(inputs.subarray(S * D), b * (K - 1) * D);
   }
 }

@@ -6,8 +6,8 @@ export const TIMES = 32;
 
 /**
  * `x` has B*S rows of D elements at a stride from an offset; `weight [D, 1, K]`, `bias [D]`, `state` and `nextState
- * [B, K-1, D]`, `y [B, S, D]` are contiguous. `update`: 0 leaves nextState alone, 1 writes it, 2 reads the state from it
- * too, which takes S <= TIMES.
+ * [B, K-1, D]`, `y [B, S, D]` are contiguous. With `inPlace` the state is read from
+ * nextState too, which takes S <= TIMES.
  */
 export const bindings = {
   x: { access: 'read', dtypes: ['fp32'] },
@@ -15,7 +15,7 @@ export const bindings = {
   bias: { access: 'read', dtypes: ['fp32'], optional: true },
   state: { access: 'read', dtypes: ['fp32'], optional: true },
   y: { access: 'write', dtypes: ['fp32'] },
-  nextState: { access: 'read-write', dtypes: ['fp32'] },
+  nextState: { access: 'read-write', dtypes: ['fp32'], optional: true },
 } as const;
 
 export const params = {
@@ -25,5 +25,5 @@ export const params = {
   K: 'u32',
   xOffset: 'u32',
   xStride: 'u32',
-  update: 'u32',
+  inPlace: 'u32',
 } as const;

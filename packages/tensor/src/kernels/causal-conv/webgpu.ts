@@ -7,10 +7,11 @@ export const causalConvWebGpu: readonly WebGpuVariant<keyof typeof bindings, key
   {
     name: 'plain',
     code,
-    constants: ({ dtypes, params: { K, update } }) => ({
+    constants: ({ dtypes, params: { K, inPlace } }) => ({
       HAS_BIAS: dtypes.bias ? 1 : 0,
       HAS_STATE: dtypes.state ? 1 : 0,
-      UPDATE: update,
+      HAS_NEXT: dtypes.nextState ? 1 : 0,
+      IN_PLACE: inPlace,
       K,
     }),
     workgroups: ({ params: { B, S, D } }, limits) => spread(B * Math.ceil(S / TIMES) * Math.ceil(D / 64), limits),

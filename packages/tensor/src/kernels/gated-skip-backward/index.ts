@@ -3,7 +3,6 @@ import type { GradientTarget } from '../../gradient.ts';
 import { accumulateFlag, requireContiguousGradient, requireGradient } from '../../gradient-checks.ts';
 import { rowChunks } from '../../row-chunks.ts';
 import type { Scope } from '../../scope.ts';
-import { SpareOutputs } from '../../spare-outputs.ts';
 import { requireContiguous, requireShape, type Tensor } from '../../tensor.ts';
 import { gatedSkipWeightBackwardKernel } from '../gated-skip-weight-backward/index.ts';
 import { sumPartials } from '../sum-partials/index.ts';
@@ -49,7 +48,6 @@ function elementwise(scope: Scope, inputs: GatedSkipBackwardInputs, targets: Gat
   const { h, skip, a, z, dy } = inputs;
   const { dh, da, dz } = targets;
   if (!dh && !da && !dz) return;
-  const spare = new SpareOutputs(scope);
   scope.device.launch(gatedSkipBackwardKernel, {
     buffers: {
       h: h.buffer,
@@ -57,9 +55,9 @@ function elementwise(scope: Scope, inputs: GatedSkipBackwardInputs, targets: Gat
       a: a.buffer,
       z: z.buffer,
       dy: dy.buffer,
-      dh: spare.buffer(dh),
-      da: spare.buffer(da),
-      dz: spare.buffer(dz),
+      dh: dh?.tensor.buffer,
+      da: da?.tensor.buffer,
+      dz: dz?.tensor.buffer,
     },
     params: {
       rows: h.rows,
@@ -71,10 +69,8 @@ function elementwise(scope: Scope, inputs: GatedSkipBackwardInputs, targets: Gat
       accumulateH: accumulateFlag(dh),
       accumulateA: accumulateFlag(da),
       accumulateZ: accumulateFlag(dz),
-      outputs: spare.wanted,
     },
   });
-  spare.release();
 }
 
 function overRows(scope: Scope, { a, z, dy }: GatedSkipBackwardInputs, dskip: GradientTarget | undefined): void {

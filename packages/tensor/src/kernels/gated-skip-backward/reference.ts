@@ -16,9 +16,9 @@ export function gatedSkipBackwardReference(
       const at = start + d;
       const gate = z[zStart + d]!;
       const g = dy[at]! * silu.value(gate);
-      if (p.outputs & 1) dh[at] = (p.accumulateH ? dh[at]! : 0) + g;
-      if (p.outputs & 2) da[at] = (p.accumulateA ? da[at]! : 0) + g * skip[d]!;
-      if (p.outputs & 4) {
+      if (dh) dh[at] = (p.accumulateH ? dh[at]! : 0) + g;
+      if (da) da[at] = (p.accumulateA ? da[at]! : 0) + g * skip[d]!;
+      if (dz) {
         const value = dy[at]! * (h[at]! + skip[d]! * a[at]!) * silu.slope(gate);
         dz[dzStart + d] = (p.accumulateZ ? dz[dzStart + d]! : 0) + value;
       }

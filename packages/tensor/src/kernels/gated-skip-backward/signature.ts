@@ -1,6 +1,6 @@
 /**
  * `h`, `a`, `dy`, `dh` and `da [rows, D]` are contiguous, `skip [D]`; rows of `z` and of `dz` are D elements at a stride
- * from an offset each. `outputs` says which are made: dh 1, da 2, dz 4.
+ * from an offset each. Gradients that are absent are not made.
  */
 export const bindings = {
   h: { access: 'read', dtypes: ['fp32'] },
@@ -8,9 +8,9 @@ export const bindings = {
   a: { access: 'read', dtypes: ['fp32'] },
   z: { access: 'read', dtypes: ['fp32'] },
   dy: { access: 'read', dtypes: ['fp32'] },
-  dh: { access: 'read-write', dtypes: ['fp32'] },
-  da: { access: 'read-write', dtypes: ['fp32'] },
-  dz: { access: 'read-write', dtypes: ['fp32'] },
+  dh: { access: 'read-write', dtypes: ['fp32'], optional: true },
+  da: { access: 'read-write', dtypes: ['fp32'], optional: true },
+  dz: { access: 'read-write', dtypes: ['fp32'], optional: true },
 } as const;
 
 export const params = {
@@ -23,5 +23,4 @@ export const params = {
   accumulateH: 'u32',
   accumulateA: 'u32',
   accumulateZ: 'u32',
-  outputs: 'u32',
 } as const;

@@ -8,7 +8,7 @@ export const gatedSkipBackwardWebGpu: readonly WebGpuVariant<keyof typeof bindin
   {
     name: 'plain',
     code: `${functions}\n${code}`,
-    constants: ({ params: { outputs } }) => ({ OUTPUTS: outputs }),
+    constants: ({ dtypes }) => ({ HAS_DH: dtypes.dh ? 1 : 0, HAS_DA: dtypes.da ? 1 : 0, HAS_DZ: dtypes.dz ? 1 : 0 }),
     workgroups: ({ params: { rows, D } }, limits) => spread(Math.ceil((rows * D) / 256), limits),
   },
 ];

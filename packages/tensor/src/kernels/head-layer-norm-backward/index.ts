@@ -2,7 +2,6 @@ import { defineKernel, type Kernel, OptionError } from '@xlstm/device';
 import type { GradientTarget } from '../../gradient.ts';
 import { accumulateFlag, requireContiguousGradient, requireGradient } from '../../gradient-checks.ts';
 import type { Scope } from '../../scope.ts';
-import { SpareOutputs } from '../../spare-outputs.ts';
 import { requireContiguous, requireShape, type Tensor } from '../../tensor.ts';
 import { requireHeads } from '../head-layer-norm/heads.ts';
 import { normWeightBackward } from '../norm-weight-backward/index.ts';
@@ -84,7 +83,6 @@ export function headLayerNormBackward(
   if (dgate && !gate) throw new OptionError(`${name}: dgate was asked for without a gate; pass the forward's gate`);
   const stats = dweight || dbias ? scope.tensor([x.rows * heads, 2], 'fp32', 'norm_stats') : undefined;
   if (!dx && !dgate && !stats) return;
-  const spare = new SpareOutputs(scope);
   scope.device.launch(headLayerNormBackwardKernel, {
     buffers: {
       x: x.buffer,
@@ -92,9 +90,9 @@ export function headLayerNormBackward(
       bias: bias?.buffer,
       gate: gate?.buffer,
       dy: dy.buffer,
-      dx: spare.buffer(dx),
-      dgate: spare.buffer(dgate),
-      stats: spare.buffer(stats),
+      dx: dx?.tensor.buffer,
+      dgate: dgate?.tensor.buffer,
+      stats: stats?.buffer,
     },
     params: {
       rows: x.rows,
@@ -108,10 +106,8 @@ export function headLayerNormBackward(
       dgateStride: dgate?.tensor.rowStride ?? 0,
       accumulateX: accumulateFlag(dx),
       accumulateGate: accumulateFlag(dgate),
-      outputs: spare.wanted,
     },
   });
-  spare.release();
   if (!stats) return;
   normWeightBackward(scope, { x, gate, dy, stats, heads }, { dweight, dbias });
   scope.release(stats);

@@ -3,9 +3,9 @@ import { compare, FLOAT32, Random } from '@xlstm-tooling/kernel-harness';
 import { describeDevices, testKernel } from '@xlstm-tooling/kernel-harness/test';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { dot, doubles, gradientError, uploaded } from '../../finite-differences.ts';
 import { rowChunks } from '../../row-chunks.ts';
 import { Scope } from '../../scope.ts';
+import { dot, doubles, gradientError, uploaded } from '../../testing/finite-differences.ts';
 import { headLayerNormReference } from '../head-layer-norm/reference.ts';
 import { normWeightBackwardReference } from '../norm-weight-backward/reference.ts';
 import { sumPartialsReference } from '../sum-partials/reference.ts';
@@ -32,7 +32,7 @@ function example(rows: number, NH: number, DH: number, seed: number, { eps = 1e-
   const stats = doubles(2 * rows * NH);
   headLayerNormBackwardReference(
     { x, weight, bias, gate, dy, dx: gradients.dx, dgate: gradients.dgate, stats },
-    { ...shape, dgateOffset: 0, dgateStride: D, accumulateX: 0, accumulateGate: 0, outputs: 7 },
+    { ...shape, dgateOffset: 0, dgateStride: D, accumulateX: 0, accumulateGate: 0 },
   );
   const { chunk, parts } = rowChunks(rows);
   const partials = doubles(2 * parts * D);

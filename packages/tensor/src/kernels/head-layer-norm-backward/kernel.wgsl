@@ -3,7 +3,7 @@
 
 struct Params {
   rows: u32, NH: u32, DH: u32, eps: f32, weightOffset: f32, gateOffset: u32, gateStride: u32,
-  dgateOffset: u32, dgateStride: u32, accumulateX: u32, accumulateGate: u32, outputs: u32,
+  dgateOffset: u32, dgateStride: u32, accumulateX: u32, accumulateGate: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;           // [rows, NH * DH]
@@ -11,14 +11,16 @@ struct Params {
 @group(0) @binding(2) var<storage, read> bias: array<f32>;        // [NH * DH], when HAS_BIAS
 @group(0) @binding(3) var<storage, read> gate: array<f32>;        // rows of NH * DH at gateStride, when HAS_GATE
 @group(0) @binding(4) var<storage, read> dy: array<f32>;          // [rows, NH * DH]
-@group(0) @binding(5) var<storage, read_write> dx: array<f32>;    // [rows, NH * DH]
-@group(0) @binding(6) var<storage, read_write> dgate: array<f32>; // rows of NH * DH at dgateStride
-@group(0) @binding(7) var<storage, read_write> stats: array<f32>; // [rows, NH, 2]: mean and r
+@group(0) @binding(5) var<storage, read_write> dx: array<f32>;    // [rows, NH * DH], when HAS_DX
+@group(0) @binding(6) var<storage, read_write> dgate: array<f32>; // rows of NH * DH at dgateStride, when HAS_DGATE
+@group(0) @binding(7) var<storage, read_write> stats: array<f32>; // [rows, NH, 2]: mean and r, when HAS_STATS
 @group(0) @binding(8) var<uniform> params: Params;
 
 override HAS_BIAS: u32 = 0;
 override HAS_GATE: u32 = 0;
-override OUTPUTS: u32 = 0; // dx 1, dgate 2, stats 4
+override HAS_DX: u32 = 0;
+override HAS_DGATE: u32 = 0;
+override HAS_STATS: u32 = 0;
 // Powers of two. With one lane there is no barrier, which suits software adapters.
 override LANES: u32 = 256;
 override HEADS: u32 = 1;
@@ -80,7 +82,7 @@ fn head_layer_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(nu
   let scale = inverseSqrt(means.x + params.eps);
   let pull = means.z * scale * scale;
 
-  if ((OUTPUTS & 3u) != 0u) {
+  if (HAS_DX + HAS_DGATE > 0u) {
     for (var d = lane; d < DH; d += LANES) {
       let centred = x[start + d] - mean;
       let scaled = params.weightOffset + weight[column + d];
@@ -89,7 +91,7 @@ fn head_layer_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(nu
         // exp never overflows here, whatever the gate; NaN stays NaN.
         let z = gate[gateStart + d];
         let e = exp(-abs(z));
-        if ((OUTPUTS & 2u) != 0u) {
+        if (HAS_DGATE != 0u) {
           var u = centred * scale * scaled;
           if (HAS_BIAS != 0u) { u += bias[column + d]; }
           var value = dy[start + d] * u * (e / ((1.0 + e) * (1.0 + e)));
@@ -99,14 +101,14 @@ fn head_layer_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(nu
         }
         g *= select(1.0, e, z < 0.0) / (1.0 + e);
       }
-      if ((OUTPUTS & 1u) != 0u) {
+      if (HAS_DX != 0u) {
         var value = scale * (g - means.y - centred * pull);
         if (params.accumulateX != 0u) { value += dx[start + d]; }
         dx[start + d] = value;
       }
     }
   }
-  if ((OUTPUTS & 4u) != 0u && lane == 0u && live) {
+  if (HAS_STATS != 0u && lane == 0u && live) {
     stats[2u * index] = mean;
     stats[2u * index + 1u] = scale;
   }

@@ -36,17 +36,17 @@ function headBackward({ x, weight, bias, gate, dy, dx, dgate, stats }: Buffers, 
     const centred = x[start + d]! - mean;
     const scaled = p.weightOffset + weight[column + d]!;
     const open = gate ? sigmoid(gate[gateStart + d]!) : 1;
-    if (p.outputs & 1) {
+    if (dx) {
       const value = scale * (dy[start + d]! * scaled * open - shift - centred * pull);
       dx[start + d] = p.accumulateX ? dx[start + d]! + value : value;
     }
-    if (gate && p.outputs & 2) {
+    if (gate && dgate) {
       const closed = sigmoid(-gate[gateStart + d]!);
       const value = dy[start + d]! * (centred * scale * scaled + (bias ? bias[column + d]! : 0)) * open * closed;
       dgate[dgateStart + d] = p.accumulateGate ? dgate[dgateStart + d]! + value : value;
     }
   }
-  if (p.outputs & 4) {
+  if (stats) {
     stats[2 * index] = mean;
     stats[2 * index + 1] = scale;
   }

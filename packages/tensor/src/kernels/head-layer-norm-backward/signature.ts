@@ -1,6 +1,6 @@
 /**
  * `x`, `dy` and `dx [rows, NH*DH]` are contiguous; rows of `gate` and of `dgate` are at a stride from an offset each;
- * `stats [rows, NH, 2]` gets mean and reciprocal deviation. `outputs` says which are made: dx 1, dgate 2, stats 4.
+ * `stats [rows, NH, 2]` gets mean and reciprocal deviation. Outputs that are absent are not made.
  */
 export const bindings = {
   x: { access: 'read', dtypes: ['fp32'] },
@@ -8,9 +8,9 @@ export const bindings = {
   bias: { access: 'read', dtypes: ['fp32'], optional: true },
   gate: { access: 'read', dtypes: ['fp32'], optional: true },
   dy: { access: 'read', dtypes: ['fp32'] },
-  dx: { access: 'read-write', dtypes: ['fp32'] },
-  dgate: { access: 'read-write', dtypes: ['fp32'] },
-  stats: { access: 'write', dtypes: ['fp32'] },
+  dx: { access: 'read-write', dtypes: ['fp32'], optional: true },
+  dgate: { access: 'read-write', dtypes: ['fp32'], optional: true },
+  stats: { access: 'write', dtypes: ['fp32'], optional: true },
 } as const;
 
 export const params = {
@@ -25,5 +25,4 @@ export const params = {
   dgateStride: 'u32',
   accumulateX: 'u32',
   accumulateGate: 'u32',
-  outputs: 'u32',
 } as const;

@@ -34,7 +34,6 @@ const shape = (
     dgateStride: gate ? NH * DH + 2 * gate.extra : 0,
     accumulateX: accumulate ? 1 : 0,
     accumulateGate: accumulate ? 1 : 0,
-    outputs: (dx ? 1 : 0) + (gate ? 2 : 0) + (stats ? 4 : 0),
   },
   buffers: (random: Random) => {
     const size = rows * NH * DH;
@@ -49,10 +48,10 @@ const shape = (
       bias: bias ? random.tensor(NH * DH) : undefined,
       gate: gates && { dtype: 'fp32' as const, data: gates },
       dy: random.tensor(size),
-      dx: !dx ? random.tensor(4) : accumulate ? random.tensor(size) : { dtype: 'fp32' as const, length: size },
-      // What lies between the columns, or was not asked for, must stay as it is.
-      dgate: random.tensor(gate ? 2 * gate.offset + rows * (NH * DH + 2 * gate.extra) : 4),
-      stats: stats ? { dtype: 'fp32' as const, length: 2 * rows * NH } : random.tensor(4),
+      dx: !dx ? undefined : accumulate ? random.tensor(size) : { dtype: 'fp32' as const, length: size },
+      // What lies between the columns must stay as it is.
+      dgate: gate && random.tensor(2 * gate.offset + rows * (NH * DH + 2 * gate.extra)),
+      stats: stats ? { dtype: 'fp32' as const, length: 2 * rows * NH } : undefined,
     };
   },
 });

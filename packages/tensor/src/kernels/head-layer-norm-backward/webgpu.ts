@@ -8,10 +8,12 @@ type Facts = LaunchFacts<keyof typeof bindings, keyof typeof params>;
 /** Heads of a workgroup of the serial form. */
 const SERIAL_HEADS = 4;
 
-const presence = ({ dtypes, params }: Facts): Record<string, number> => ({
+const presence = ({ dtypes }: Facts): Record<string, number> => ({
   HAS_BIAS: dtypes.bias ? 1 : 0,
   HAS_GATE: dtypes.gate ? 1 : 0,
-  OUTPUTS: params.outputs,
+  HAS_DX: dtypes.dx ? 1 : 0,
+  HAS_DGATE: dtypes.dgate ? 1 : 0,
+  HAS_STATS: dtypes.stats ? 1 : 0,
 });
 
 /** A power of two of lanes that covers a head, from 8 to 256, and as many heads as make 64 of them. */

@@ -1,5 +1,5 @@
-import type { Scope } from './scope.ts';
-import { elementCount, type Tensor } from './tensor.ts';
+import type { Scope } from '../scope.ts';
+import { elementCount, type Tensor } from '../tensor.ts';
 
 /**
  * What tests of gradients share. References compute in float64 but name their views Float32Array: handing them
