@@ -12,11 +12,13 @@ import { validationWindows } from './validation-windows.ts';
 /** The first id of each row; checks that each row runs on by one and its targets are one ahead. */
 function starts({ tokens, targets }: Batch, length: number): number[] {
   const first: number[] = [];
+  const wrong: number[] = [];
   for (let i = 0; i < tokens.length; i++) {
     if (i % length === 0) first.push(tokens[i]!);
-    else expect(tokens[i]).toBe(tokens[i - 1]! + 1);
-    expect(targets[i]).toBe(tokens[i]! + 1);
+    else if (tokens[i] !== tokens[i - 1]! + 1) wrong.push(i);
+    if (targets[i] !== tokens[i]! + 1) wrong.push(i);
   }
+  expect(wrong).toEqual([]);
   return first;
 }
 

@@ -1,7 +1,7 @@
 import type { BatchSource } from './batch-source.ts';
 import { checkInteger, readPosition } from './positions.ts';
 import { Random } from './random.ts';
-import { checkLength, emptyBatch, fillRow, type ShuffledOptions } from './shuffled-windows.ts';
+import { checkLength, readRows, type ShuffledOptions } from './shuffled-windows.ts';
 import type { TokenStream } from './token-stream.ts';
 
 export interface CarriedSource extends BatchSource {
@@ -43,12 +43,8 @@ export function carriedRows(stream: TokenStream, options: ShuffledOptions): Carr
       const epoch = Math.floor(step / batchesPerEpoch);
       const within = step % batchesPerEpoch;
       const phase = new Random(seed, epoch).below(spare + remainder + 1);
-      const batch = emptyBatch(rows, length);
-      const window = new Int32Array(length + 1);
-      for (let row = 0; row < rows; row++) {
-        await stream.read(phase + row * part + within * length, window);
-        fillRow(batch, row, window);
-      }
+      const starts = Array.from({ length: rows }, (_, row) => phase + row * part + within * length);
+      const batch = await readRows(stream, starts, length);
       batch.restarts.fill(within === 0 ? 1 : 0);
       step++;
       return batch;

@@ -26,11 +26,18 @@ export function emptyBatch(rows: number, length: number): Batch {
   };
 }
 
-/** Puts `window`, a row and the token after it, into a row of the batch. */
-export function fillRow(batch: Batch, row: number, window: Int32Array): void {
-  const length = window.length - 1;
-  batch.tokens.set(window.subarray(0, length), row * length);
-  batch.targets.set(window.subarray(1), row * length);
+/** A batch of the rows that begin at `starts`, each a new stream. */
+export async function readRows(stream: TokenStream, starts: readonly number[], length: number): Promise<Batch> {
+  const batch = emptyBatch(starts.length, length);
+  const readRow = async (start: number, row: number): Promise<void> => {
+    // A row and the token after it.
+    const window = new Int32Array(length + 1);
+    await stream.read(start, window);
+    batch.tokens.set(window.subarray(0, length), row * length);
+    batch.targets.set(window.subarray(1), row * length);
+  };
+  await Promise.all(starts.map(readRow));
+  return batch;
 }
 
 /** @throws DataError when there is not even one row with the token after it */
@@ -75,15 +82,14 @@ export function shuffledWindows(stream: TokenStream, options: ShuffledOptions): 
     rows,
     length,
     async next() {
-      const batch = emptyBatch(rows, length);
-      const window = new Int32Array(length + 1);
+      const starts: number[] = [];
       let at = { epoch, index, current };
-      for (let row = 0; row < rows; row++) {
-        await stream.read(at.current.startOf(at.index), window);
-        fillRow(batch, row, window);
+      while (starts.length < rows) {
+        starts.push(at.current.startOf(at.index));
         at.index++;
         if (at.index === at.current.windows) at = { epoch: at.epoch + 1, index: 0, current: order(at.epoch + 1) };
       }
+      const batch = await readRows(stream, starts, length);
       // Only now, so that a failed read leaves the position where it was.
       ({ epoch, index, current } = at);
       return batch;

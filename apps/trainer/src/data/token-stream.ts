@@ -15,10 +15,11 @@ export interface TokenStream {
 
 /** 32 or 64 KiB: more than a window, little enough to read for one. */
 const BLOCK_TOKENS = 16384;
-const CACHED_BLOCKS = 64;
+/** 16 or 32 MiB: all of a small corpus, so that its windows cost no reads. */
+const CACHED_BLOCKS = 512;
 const OPEN_FILES = 64;
 
-/** Token files, one after another, read through a window of a few mebibytes. */
+/** Token files, one after another, of which the parts last read stay in memory. */
 export class TokenFileStream implements TokenStream {
   readonly tokens: number;
   readonly fingerprint: string;
