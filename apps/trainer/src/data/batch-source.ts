@@ -6,9 +6,7 @@ export interface Batch {
   /** `[rows]`: 1 where the row begins a new stream, so that a carried state is forgotten first. */
   restarts: Uint8Array;
 }
-
 export const IGNORE = -1;
-
 /** Batches one after another, from a position that can be kept and gone back to. */
 export interface BatchSource {
   readonly rows: number;
