@@ -48,7 +48,7 @@ const MAX_VOCABULARY = 2 ** 24;
  * @see Sennrich et al. 2016, Neural Machine Translation of Rare Words with Subword Units; Radford et al. 2019 (bytes).
  * @example
  * const json = await trainByteLevelBpe(['to be or not to be'], { vocabSize: 264 });
- * loadTokenizer({ tokenizerJson: json }).encode('to be'); // [258, 261]
+ * loadTokenizer({ tokenizerJson: json }).encode('to be'); // [258, 259]
  */
 export async function trainByteLevelBpe(
   texts: AsyncIterable<string> | Iterable<string>,

@@ -1,4 +1,5 @@
 import { TokenizerError } from '@xlstm/device';
+import { patternOfTexts } from '../added-token-splitter.ts';
 import { GPT2_PATTERN } from '../pre-tokenizer.ts';
 import { describe } from '../tokenizer-from-parts.ts';
 import type { Pauses } from './pauses.ts';
@@ -25,7 +26,7 @@ export async function countWords(
   { specialTokens, pauses, onCounted }: WordCountOptions,
 ): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
-  const special = specialTokenPattern(specialTokens);
+  const special = patternOfTexts(specialTokens);
   // A pattern of our own: it remembers its place, and another training may run while this one pauses.
   const pattern = new RegExp(GPT2_PATTERN);
   let units = 0;
@@ -54,13 +55,6 @@ export async function countWords(
   }
   onCounted(units);
   return counts;
-}
-
-/** Finds any of the tokens, the longest first; `undefined` when there are none. */
-function specialTokenPattern(tokens: readonly string[]): RegExp | undefined {
-  if (tokens.length === 0) return undefined;
-  const longestFirst = [...tokens].sort((a, b) => b.length - a.length);
-  return new RegExp(longestFirst.map((token) => token.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'));
 }
 
 function addWord(counts: Map<string, number>, word: string): void {
