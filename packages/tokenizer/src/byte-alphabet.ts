@@ -4,6 +4,9 @@
  */
 const BYTE_OF_CHARACTER: ReadonlyMap<string, number> = byteOfCharacter();
 
+/** The character that byte `b` is written as, at place `b`. */
+export const CHARACTER_OF_BYTE: readonly string[] = [...BYTE_OF_CHARACTER.keys()];
+
 /** The bytes that a vocabulary entry stands for; one with characters outside the alphabet stands for its own UTF-8. */
 export function bytesOfVocabularyEntry(entry: string): Uint8Array {
   const bytes = new Uint8Array(entry.length);

@@ -1,3 +1,9 @@
+export type { ByteLevelBpeJson, SpecialTokenJson } from './bpe/byte-level-bpe-json.ts';
+export {
+  type BpeProgress,
+  type TrainByteLevelBpeOptions,
+  trainByteLevelBpe,
+} from './bpe/train-byte-level-bpe.ts';
 export { type ByteTokenizerOptions, byteTokenizer } from './byte-tokenizer.ts';
 export {
   applyChatTemplate,

@@ -7,6 +7,7 @@ import { useExactPattern } from './pre-tokenizer.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { type AddedToken, readTokenizerFile, type TokenizerFile } from './tokenizer-file.ts';
 import { checkNamedId, checkOptionNames, describe, tokenizerFromParts } from './tokenizer-from-parts.ts';
+import { wordEncoder } from './word-encoder.ts';
 
 export interface LoadTokenizerOptions {
   /** `tokenizer.json`, as text or parsed. */
@@ -69,7 +70,8 @@ export function loadTokenizer(options: LoadTokenizerOptions): Tokenizer {
 
   const chatTemplates = readChatTemplates(config);
   const addedTokens = withNamedSpecialTokens(file, config, idOf);
-  const library = createLibraryTokenizer(withPrefixSpace({ ...file.json, added_tokens: addedTokens }, config));
+  const json = withPrefixSpace({ ...file.json, added_tokens: addedTokens }, config);
+  const library = createLibraryTokenizer(json);
   const added = new Set(addedTokens.map((token) => token.id));
   const bytes = new Map<number, Uint8Array>();
   const utf8 = new TextEncoder();
@@ -84,7 +86,8 @@ export function loadTokenizer(options: LoadTokenizerOptions): Tokenizer {
     chatTemplates,
     namedTokens: namedTokens(config, { bos_token: bosId, eos_token: eosIds[0], pad_token: padId }, addedTokens),
     addsBos: typeof options.bosTokenId === 'number' || (bosId !== undefined && config.add_bos_token !== false),
-    encodeText: (text) => library.encode(text, { add_special_tokens: false }).ids,
+    encodeText:
+      wordEncoder(json, addedTokens, library) ?? ((text) => library.encode(text, { add_special_tokens: false }).ids),
     bytesOf: (id) => {
       let known = bytes.get(id);
       if (known === undefined) {

@@ -2,7 +2,7 @@ import { ByteLevelPreTokenizer, type PreTokenizer, SequencePreTokenizer } from '
 import { fail, isObject, type JsonObject } from './json-section.ts';
 
 /** GPT-2's pattern with Unicode's white space: JavaScript's `\s` has U+FEFF and lacks U+0085, unlike the original. */
-const GPT2_PATTERN =
+export const GPT2_PATTERN: RegExp =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 /**
