@@ -1,10 +1,18 @@
-import { createWebGpuDevice, DeviceLostError, OptionError, type WebGpuDevice } from '@xlstm/device';
+import {
+  createCpuDevice,
+  createWebGpuDevice,
+  DeviceLostError,
+  OptionError,
+  StateError,
+  type WebGpuDevice,
+} from '@xlstm/device';
 import { isRequired, offerSoftwareAdapter } from '@xlstm-tooling/kernel-harness';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import { describe, expect, it } from 'vitest';
 import { type GenerateOutcome, type GenerateTokensOptions, generateTokens } from './generate.ts';
 import { lastLogits, type XLSTMLarge } from './model.ts';
 import { prefill } from './prefill.ts';
+import type { XlstmState } from './state.ts';
 import { randomModel } from './testing/random-model.ts';
 
 async function collect(model: XLSTMLarge, options: GenerateTokensOptions): Promise<number[]> {
@@ -153,6 +161,31 @@ await describeDevices('generateTokens', (device) => {
     await expect(collect(model, { promptIds: [0], signal: aborted })).rejects.toThrow('before it began');
     expect(device.liveBuffers()).toEqual(before);
     model.dispose();
+  });
+
+  it('refuses a state of another model, of another device, and what is no state', async () => {
+    const model = await randomModel(device);
+    // Shapes alone would not tell: what a model remembers means nothing to another one.
+    const tuned = await randomModel(device, { seed: 2 });
+    const elsewhere = await randomModel(createCpuDevice());
+    const strangers: [XlstmState, RegExp][] = [
+      [tuned.createState(), /state is of model [0-9a-f]{16}, this model is [0-9a-f]{16}/],
+      [elsewhere.createState(), /on another device than the model; .*importState\(await state.export\(\)\)/],
+    ];
+    for (const [state, message] of strangers) {
+      state.position = 4;
+      for (const promptIds of [[0], []]) {
+        await expect(collect(model, { promptIds, state })).rejects.toThrow(StateError);
+        await expect(collect(model, { promptIds, state })).rejects.toThrow(message);
+      }
+      await expect(prefill(model, [[0]], state)).rejects.toThrow(message);
+      expect(state.position).toBe(4);
+    }
+    await expect(collect(model, { promptIds: [0], state: {} as never })).rejects.toThrow(/model.createState\(\)/);
+    const twin = await randomModel(device);
+    const state = twin.createState();
+    expect(await collect(model, { promptIds: [0], maxNewTokens: 1, state })).toHaveLength(1);
+    for (const each of [model, tuned, elsewhere, twin]) each.dispose();
   });
 
   it('refuses a second generation on a state in use', async () => {

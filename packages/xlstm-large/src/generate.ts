@@ -4,7 +4,7 @@ import { Decoder } from './decoder.ts';
 import { logprobsOf, type TokenLogprobs } from './logprobs.ts';
 import type { XLSTMLarge } from './model.ts';
 import { checkIds, prefill } from './prefill.ts';
-import type { XlstmState } from './state.ts';
+import { XlstmState } from './state.ts';
 
 /** Options of `generateTokens`. */
 export interface GenerateTokensOptions extends SamplingOptions {
@@ -104,8 +104,8 @@ function checkOptions(model: XLSTMLarge, options: GenerateTokensOptions): void {
  * Generates tokens one by one after a prompt. A `break`, an abort or an error releases everything this call made and
  * leaves a given state at the last token that was yielded.
  *
- * @throws OptionError for options out of range or an empty prompt on an empty state, before anything is computed;
- *   `signal.reason` on abort; DeviceLostError when the device goes away
+ * @throws OptionError for options out of range or an empty prompt on an empty state, StateError for a state of another
+ *   model or device, before anything is computed; `signal.reason` on abort; DeviceLostError when the device goes away
  * @example
  * ```ts
  * for await (const { id } of generateTokens(model, { promptIds: [0, 2353], temperature: 0 })) console.log(id)
@@ -118,12 +118,16 @@ export async function* generateTokens(
   const { promptIds, maxNewTokens = 256, signal, eosTokenIds = model.config.eosTokenIds, logprobs } = options;
   const sampling = samplingOf(options);
   checkOptions(model, options);
+  if (options.state !== undefined && !(options.state instanceof XlstmState)) {
+    throw new OptionError('generate: the state must be one of this model; make it with model.createState()');
+  }
   if (promptIds.length === 0 && !options.state?.position) {
     throw new OptionError('generate: the prompt has no tokens; begin with the BOS id, or pass a state that has a past');
   }
   if (options.state && options.state.batch !== 1) {
     throw new OptionError(`generate: works on one sequence, the state has batch ${options.state.batch}`);
   }
+  options.state?.assertFor('generate', model);
   signal?.throwIfAborted();
   const state = options.state ?? model.createState();
   const release = state.acquire('generate');

@@ -116,7 +116,7 @@ export class XLSTMLarge implements Disposable {
         `forward: tokens must be [${state?.batch ?? 'B'}, S]${state ? ' to go with the state' : ''}, got [${tokens.shape}]; create a state of that batch`,
       );
     }
-    state?.assertLive('forward');
+    state?.assertFor('forward', this);
     let x = this.#dropout(scope, embedding(scope, tokens, this.weights.get('embedding')), options, 0);
     for (let block = 0; block < this.config.numBlocks; block++) {
       const memory = state?.blocks[block];

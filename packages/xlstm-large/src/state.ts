@@ -1,4 +1,4 @@
-import { type Device, type DeviceBuffer, DisposedError, OptionError, ShapeError } from '@xlstm/device';
+import { type Device, type DeviceBuffer, DisposedError, OptionError, ShapeError, StateError } from '@xlstm/device';
 import { mlstmStateLength } from '@xlstm/mlstm-kernels';
 import type { XlstmLargeConfig, XlstmLargeDims } from './config.ts';
 import { encodeState } from './state-format.ts';
@@ -96,6 +96,24 @@ export class XlstmState implements Disposable {
   /** @throws DisposedError after `dispose()`. */
   assertLive(operation: string): void {
     if (this.#disposed) throw new DisposedError(`${operation}: the state was disposed; create a new one`);
+  }
+
+  /**
+   * @throws StateError where the state is another model's or on another device, whose memory would be read as if it were
+   *   this model's
+   */
+  assertFor(operation: string, model: { readonly device: Device; readonly fingerprint: string }): void {
+    this.assertLive(operation);
+    if (this.model !== model.fingerprint) {
+      throw new StateError(
+        `${operation}: the state is of model ${this.model}, this model is ${model.fingerprint}; go on with the model that made it`,
+      );
+    }
+    if (this.device !== model.device) {
+      throw new StateError(
+        `${operation}: the state is on another device than the model; bring it over with importState(await state.export())`,
+      );
+    }
   }
 
   /** Reserves the state for one operation until the returned function is called; a second one at a time throws. */
