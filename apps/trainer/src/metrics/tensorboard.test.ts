@@ -61,7 +61,8 @@ function one(fields: Field[], field: number): bigint | Uint8Array | undefined {
 }
 
 const inner = (fields: Field[], field: number) => readFields(one(fields, field) as Uint8Array);
-const string = (value: bigint | Uint8Array | undefined) => value && new TextDecoder().decode(value as Uint8Array);
+const string = (value: bigint | Uint8Array | undefined) =>
+  value === undefined ? undefined : new TextDecoder().decode(value as Uint8Array);
 const view = (value: bigint | Uint8Array | undefined) => new DataView((value as Uint8Array).slice().buffer);
 
 interface ReadEvent {
