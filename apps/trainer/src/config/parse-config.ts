@@ -100,22 +100,41 @@ function parseTask(fields: Fields): TaskConfig | undefined {
         `config: task.max_length must be at least task.min_length, got ${maxLength} and ${minLength}`,
       );
     }
-    const lengths = list(own.raw('evaluation_lengths'), 'task.evaluation_lengths');
-    for (const length of lengths) {
-      if (!Number.isSafeInteger(length) || (length as number) < 1) {
+    const ranges = list(own.raw('evaluation_ranges'), 'task.evaluation_ranges').map((range) => {
+      const [low, high] = Array.isArray(range) ? (range as unknown[]) : [];
+      if (
+        !Number.isSafeInteger(low) ||
+        !Number.isSafeInteger(high) ||
+        (low as number) < 1 ||
+        (high as number) < (low as number)
+      ) {
         throw new ConfigError(
-          `config: task.evaluation_lengths must be positive integers, got ${JSON.stringify(length)}`,
+          `config: task.evaluation_ranges must be pairs of a shortest and a longest length, got ${JSON.stringify(range)}`,
         );
       }
-    }
+      return [low as number, high as number] as const;
+    });
     return {
       name: text(own, 'name', 'task.name'),
       minLength,
       maxLength,
-      evaluationLengths: lengths as number[],
+      options: taskOptions(own.raw('options')),
+      evaluationRanges: [[minLength, maxLength] as const, ...ranges],
       evaluationSequences: own.integer('evaluation_sequences', 256),
     };
   });
+}
+
+/** Snake-case numbers, which the task itself checks. */
+function taskOptions(raw: unknown): Record<string, number> {
+  const options: Record<string, number> = {};
+  for (const [name, value] of Object.entries((raw ?? {}) as Record<string, unknown>)) {
+    if (typeof value !== 'number') {
+      throw new ConfigError(`config: task.options.${name} must be a number, got ${JSON.stringify(value)}`);
+    }
+    options[name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())] = value;
+  }
+  return options;
 }
 
 function parseTrain(fields: Fields): TrainerConfig['train'] {
@@ -188,6 +207,7 @@ export function parseTrainerConfig(raw: unknown): TrainerConfig {
       interval: own.integer('interval', 200),
       keep: own.integer('keep', 2),
     })),
+    exportDtype: section(fields, 'export', (own) => own.oneOf('dtype', ['fp32', 'bf16'], 'fp32')),
     logger: section(fields, 'logger', (own) => ({
       tensorboard: own.boolean('tensorboard', false),
       report: own.boolean('report', true),

@@ -34,9 +34,11 @@ export interface TaskConfig {
   name: string;
   minLength: number;
   maxLength: number;
-  /** Lengths that accuracy is also measured at, longer than those trained on. */
-  evaluationLengths: readonly number[];
-  /** Sequences per length in an evaluation. */
+  /** Options of this task alone, such as `modulus`. */
+  options: Readonly<Record<string, number>>;
+  /** Shortest and longest sequence of each set that accuracy is measured on; the first is that of training. */
+  evaluationRanges: readonly (readonly [number, number])[];
+  /** Sequences of each set. */
   evaluationSequences: number;
 }
 
@@ -62,5 +64,7 @@ export interface TrainerConfig {
   schedule: { name: ScheduleName; warmupSteps: number; finalLr: number; cooldownSteps: number | undefined };
   eval: { interval: number; batches: number; samples: readonly string[]; sampleTokens: number; temperature: number };
   checkpoint: { interval: number; keep: number };
+  /** Dtype of exported weights. */
+  exportDtype: 'fp32' | 'bf16';
   logger: { tensorboard: boolean; report: boolean };
 }

@@ -53,7 +53,8 @@ export class Engine {
   readonly #finish: Program;
   /** Made at the first evaluation. */
   #evaluation: Program | undefined;
-  #predictions: { program: Program; ids: Tensor } | undefined;
+  /** By shape. */
+  readonly #predictions = new Map<string, { program: Program; tokens: Tensor; ids: Tensor }>();
 
   constructor(model: TrainableModel, options: EngineOptions) {
     this.model = model;
@@ -147,12 +148,14 @@ export class Engine {
     return { loss: tokens === 0 ? Number.NaN : sum / tokens, tokens };
   }
 
-  /** The most probable next token after each token of a micro batch, `[rows, length]`. */
-  async predict(tokens: Int32Array): Promise<Int32Array> {
-    this.#predictions ??= this.#recordPredictions();
-    this.#device.upload(this.#tokens.buffer, tokens);
-    this.#predictions.program.run();
-    return (await this.#device.read(this.#predictions.ids.buffer)) as Int32Array;
+  /** The most probable next token after each of `tokens [rows, length]`; rows and length may be any. */
+  async predict(tokens: Int32Array, rows: number, length: number): Promise<Int32Array> {
+    const shape = `${rows} x ${length}`;
+    const prediction = this.#predictions.get(shape) ?? this.#recordPrediction(rows, length);
+    this.#predictions.set(shape, prediction);
+    this.#device.upload(prediction.tokens.buffer, tokens);
+    prediction.program.run();
+    return (await this.#device.read(prediction.ids.buffer)) as Int32Array;
   }
 
   /** The optimiser's state, for a checkpoint. */
@@ -171,9 +174,8 @@ export class Engine {
   }
 
   dispose(): void {
-    for (const program of [this.#begin, ...this.#micro, this.#finish, this.#evaluation, this.#predictions?.program]) {
-      program?.dispose();
-    }
+    for (const program of [this.#begin, ...this.#micro, this.#finish, this.#evaluation]) program?.dispose();
+    for (const { program } of this.#predictions.values()) program.dispose();
     for (const state of this.#carried) state.dispose();
     this.#optimizer.dispose();
     this.#arena.dispose();
@@ -192,15 +194,15 @@ export class Engine {
     tape.dispose();
   }
 
-  #recordPredictions(): { program: Program; ids: Tensor } {
-    const { rows, length } = this.#options;
-    const ids = new Tensor(this.#arena.alloc('i32', rows * length, 'predictions'), [rows, length]);
+  #recordPrediction(rows: number, length: number): { program: Program; tokens: Tensor; ids: Tensor } {
+    const make = (label: string) => new Tensor(this.#arena.alloc('i32', rows * length, label), [rows, length]);
+    const [tokens, ids] = [make('tokens to predict from'), make('predictions')];
     const program = this.#device.record(() => {
       const scope = new Scope(this.#arena);
-      const best = argmax(scope, this.model.logits(scope, this.#tokens));
+      const best = argmax(scope, this.model.logits(scope, tokens));
       this.#device.copy(best.buffer, ids.buffer);
       scope.dispose();
     }, 'predictions');
-    return { program, ids };
+    return { program, tokens, ids };
   }
 }

@@ -20,6 +20,7 @@ export type Evaluation = Pick<StepMetrics, 'validationLoss' | 'accuracy' | 'samp
 export interface TrainingRun {
   config: TrainerConfig;
   engine: Engine;
+  /** Rows are those of a whole step. */
   source: BatchSource;
   identity: RunIdentity;
   log: MetricsLog;
@@ -28,7 +29,7 @@ export interface TrainingRun {
   /** Keeps the model as the best so far. */
   keepBest: () => Promise<void>;
   /** Told after each step. */
-  onStep: (metrics: StepMetrics) => void;
+  onStep: (metrics: StepMetrics) => Promise<void>;
   /** Told of what is worth a line. */
   say: (line: string) => void;
   signal: AbortSignal;
@@ -80,11 +81,18 @@ async function resume(run: TrainingRun, folder: string): Promise<Progress> {
   return { step: checkpoint.step, best: checkpoint.best, saved: checkpoint.step };
 }
 
+/** The micro batches of a step: each is the same rows of every batch, so that rows may carry their states. */
 async function nextBatches({ source, config }: TrainingRun): Promise<Batch[]> {
-  const { globalBatchSize, microBatchSize } = config.train;
-  const batches: Batch[] = [];
-  for (let micro = 0; micro < globalBatchSize / microBatchSize; micro++) batches.push(await source.next());
-  return batches;
+  const { globalBatchSize, microBatchSize: rows } = config.train;
+  const { tokens, targets, restarts } = await source.next();
+  return Array.from({ length: globalBatchSize / rows }, (_, micro) => {
+    const cells = [micro * rows * source.length, (micro + 1) * rows * source.length] as const;
+    return {
+      tokens: tokens.subarray(...cells),
+      targets: targets.subarray(...cells),
+      restarts: restarts.subarray(micro * rows, (micro + 1) * rows),
+    };
+  });
 }
 
 /**
@@ -144,7 +152,7 @@ export async function train(run: TrainingRun, from?: string): Promise<{ step: nu
       }
     }
     await log.add(metrics);
-    run.onStep(metrics);
+    await run.onStep(metrics);
     if (last || progress.step % config.checkpoint.interval === 0) await save(run, progress);
   }
   return { step: progress.step, best: progress.best };

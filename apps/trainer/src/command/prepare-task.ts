@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import type { TaskConfig, TrainerConfig } from '../config/trainer-config.ts';
+import type { BatchSource } from '../data/batch-source.ts';
+import { TaskAccuracy } from '../tasks/accuracy.ts';
+import { createTask } from '../tasks/create-task.ts';
+import { taskBatches, taskEvaluation } from '../tasks/task-batches.ts';
+import type { Engine } from '../training/engine.ts';
+import type { Evaluation } from '../training/train.ts';
+
+/** A task as the source of a run. */
+export interface RunTask {
+  tokenizer: undefined;
+  vocabSize: number;
+  source: BatchSource;
+  fingerprint: string;
+  describe: string;
+  evaluate: (engine: Engine) => Promise<Evaluation>;
+  close(): Promise<void>;
+}
+
+/**
+ * A synthetic task: ever new sequences to train on, fixed ones to measure accuracy on.
+ *
+ * @throws ConfigError for an unknown task or lengths that it has no sequences of.
+ */
+export function prepareTask(config: TrainerConfig, wanted: TaskConfig): RunTask {
+  const { seed } = config;
+  const { globalBatchSize: rows, microBatchSize } = config.train;
+  const { minLength, maxLength, evaluationSequences: sequences } = wanted;
+  const task = createTask(wanted.name, wanted.options);
+  const source = taskBatches(task, { rows, minLength, maxLength, seed });
+  const sets = wanted.evaluationRanges.map(([low, high]) => ({
+    name: `${low}-${high}`,
+    set: taskEvaluation(task, { rows: microBatchSize, minLength: low, maxLength: high, seed, sequences }),
+  }));
+  return {
+    tokenizer: undefined,
+    vocabSize: task.vocabSize,
+    source,
+    fingerprint: createHash('sha256')
+      .update(JSON.stringify([task.name, task.options, minLength, maxLength, seed]))
+      .digest('hex')
+      .slice(0, 32),
+    describe: `task ${task.name}`,
+    evaluate: async (engine) => {
+      const accuracy: Record<string, number> = {};
+      for (const { name, set } of sets) {
+        const counts = new TaskAccuracy();
+        for (let batch = 0; batch < set.batches; batch++) {
+          const { tokens, targets } = await set.next();
+          counts.add(await engine.predict(tokens, set.rows, set.length), targets, set.length);
+        }
+        accuracy[name] = counts.answers;
+      }
+      return { accuracy };
+    },
+    close: async () => {
+      for (const each of [source, ...sets.map(({ set }) => set)]) await each.close();
+    },
+  };
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+import { EXIT, Interrupted } from './command/failures.ts';
+import { run } from './run.ts';
+
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // Who asks twice does not want to wait for a checkpoint.
+    if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
+    interrupt.abort(new Interrupted(signal));
+  });
+}
+const { stdout, stderr } = process;
+process.exitCode = await run(process.argv.slice(2), { stdout, stderr, signal: interrupt.signal });
