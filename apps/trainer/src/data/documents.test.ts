@@ -71,7 +71,7 @@ describe('textDocuments', () => {
           expect(joined(pieces)).toEqual(naive.filter((document) => /\S/.test(document)));
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 300 },
     );
   });
 

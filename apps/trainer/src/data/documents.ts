@@ -138,13 +138,16 @@ function isBlank(text: string): boolean {
   return !/\S/u.test(text);
 }
 
+/** Where to cut, somewhere from `from` to `2 * from`. */
 function cutPlace(text: string, from: number): number {
   const betweenWords = /\p{L} \p{L}/gu;
   betweenWords.lastIndex = from;
   const found = betweenWords.exec(text);
   if (found && found.index < 2 * from) return found.index + found[0].indexOf(' ');
   const lineBreak = text.indexOf('\n', from);
-  if (lineBreak >= 0 && lineBreak < 2 * from) return lineBreak;
-  const high = text.charCodeAt(from - 1);
-  return high >= 0xd800 && high < 0xdc00 ? from + 1 : from;
+  const cut = lineBreak >= 0 && lineBreak < 2 * from ? lineBreak : from;
+  // A line break of two characters stays whole, and so does a character of two units.
+  if (text[cut - 1] === '\r' && text[cut] === '\n') return cut - 1;
+  const high = text.charCodeAt(cut - 1);
+  return high >= 0xd800 && high < 0xdc00 ? cut + 1 : cut;
 }

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { openCorpus } from './corpus.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 
+const cacheDir = temporaryFolder();
 const ROOT = resolve(import.meta.dirname, '../../../..');
 const CORPUS = resolve(process.env.XLSTM_CORPUS || resolve(ROOT, '../shared/corpus'), 'stories-valid.txt');
 const MODELS = resolve(ROOT, 'apps/cli/models');
@@ -20,7 +21,7 @@ test.skipIf(missing)(`the validation stories are as many tokens as the reference
   const { stream, text } = await openCorpus({
     path: CORPUS,
     documentSeparator: '<|endoftext|>',
-    cacheDir: temporaryFolder(),
+    cacheDir,
     tokenizer: {
       tokenize: (part) => tokenizer.encode(part, { addBos: false }),
       vocabSize: tokenizer.vocabSize,
