@@ -1,10 +1,12 @@
 import { Arena } from '@xlstm/device';
 import { compare, Random, type Tolerance } from '@xlstm-tooling/kernel-harness';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { headMajor, sequenceMajor } from '../layout.ts';
 import { slstmInputLayout } from '../slstm-layout.ts';
-import { type SlstmShape, slstmSavedLength, slstmStateLength } from '../slstm-shape.ts';
+import type { SlstmBackwardOptions } from '../slstm-options.ts';
+import { slstmSavedLength, slstmStateLength } from '../slstm-shape.ts';
 import { cutSteps, runSlstm } from '../testing/run-slstm.ts';
 import { slstmArrays } from '../testing/slstm-case-data.ts';
 import { backward64, forward64 } from '../testing/slstm-float64.ts';
@@ -18,46 +20,53 @@ function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, nam
   expect(pass, `${name}: relative RMS ${relativeRms.toExponential(2)}, worst ${JSON.stringify(worst)}`).toBe(true);
 }
 
-await describeDevices('sLSTM', (device) => {
-  const cases: [SlstmShape, number[]][] = [
-    [{ B: 2, S: 9, NH: 2, DH: 4 }, [1, 5, 8]],
-    [{ B: 5, S: 6, NH: 1, DH: 37 }, [3]],
-    [{ B: 1, S: 7, NH: 3, DH: 64 }, [2]],
-  ];
-  for (const [shape, cuts] of cases) {
-    it(`gives the same for a sequence cut anywhere: ${JSON.stringify(shape)}`, async () => {
-      const { B, S, NH, DH } = shape;
-      const random = new Random(S);
-      const arrays = slstmArrays(random, shape, { initial: 'mixed' });
-      const dy = random.normals(B * S * NH * DH);
-      const dlast = random.normals(slstmStateLength(shape));
-      for (const options of [{}, { forwardClip: 0.3, gradientRecurrentClip: 0.05 }, { gradientRecurrentCut: true }]) {
-        const whole = await runSlstm(device, shape, arrays, { dy, dlast }, options);
-        for (const cut of cuts) {
-          const part = (first: number, end: number, state: Float32Array, after: Float32Array) => {
-            const x = cutSteps(arrays.x, { S, outer: B }, first, end);
-            const given = { dy: cutSteps(dy, { S, outer: B * NH }, first, end), dlast: after };
-            return runSlstm(device, { ...shape, S: end - first }, { ...arrays, x, state }, given, options);
-          };
-          const { state } = await part(0, cut, arrays.state, dlast);
-          const second = await part(cut, S, state, dlast);
-          const first = await part(0, cut, arrays.state, second.dstate);
-          const sum = (name: 'drecurrent' | 'dbias') => first[name].map((value, at) => value + second[name][at]!);
-          expectClose(second.state, whole.state, 'state');
-          expectClose(first.dstate, whole.dstate, 'dstate');
-          expectClose(sum('drecurrent'), whole.drecurrent, 'drecurrent');
-          expectClose(sum('dbias'), whole.dbias, 'dbias');
-          for (const [from, to, { y, dx }] of [
-            [0, cut, first],
-            [cut, S, second],
-          ] as const) {
-            expectClose(y, cutSteps(whole.y, { S, outer: B * NH }, from, to), 'y');
-            expectClose(dx, cutSteps(whole.dx, { S, outer: B }, from, to), 'dx');
-          }
-        }
-      }
+await describeDevices('sLSTM', (device, kind) => {
+  it('gives the same for a sequence cut anywhere: outputs, states, gradients', async () => {
+    const shapes = fc.record({
+      B: fc.integer({ min: 1, max: 5 }),
+      S: fc.integer({ min: 2, max: 9 }),
+      NH: fc.integer({ min: 1, max: 3 }),
+      DH: fc.constantFrom(1, 4, 37, 64),
     });
-  }
+    const cellOptions = fc.constantFrom<SlstmBackwardOptions[]>(
+      {},
+      { forwardClip: 0.3, gradientRecurrentClip: 0.05 },
+      { gradientRecurrentCut: true },
+    );
+    const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    await fc.assert(
+      fc.asyncProperty(shapes, fc.nat(), place, cellOptions, async (shape, seed, at, options) => {
+        const { B, S, NH, DH } = shape;
+        const cut = 1 + Math.floor(at * (S - 1));
+        const random = new Random(seed);
+        const arrays = slstmArrays(random, shape, { initial: 'mixed' });
+        const dy = random.normals(B * S * NH * DH);
+        const dlast = random.normals(slstmStateLength(shape));
+        const whole = await runSlstm(device, shape, arrays, { dy, dlast }, options);
+        const part = (first: number, end: number, state: Float32Array, after: Float32Array) => {
+          const x = cutSteps(arrays.x, { S, outer: B }, first, end);
+          const given = { dy: cutSteps(dy, { S, outer: B * NH }, first, end), dlast: after };
+          return runSlstm(device, { ...shape, S: end - first }, { ...arrays, x, state }, given, options);
+        };
+        const { state } = await part(0, cut, arrays.state, dlast);
+        const second = await part(cut, S, state, dlast);
+        const first = await part(0, cut, arrays.state, second.dstate);
+        const sum = (name: 'drecurrent' | 'dbias') => first[name].map((value, index) => value + second[name][index]!);
+        expectClose(second.state, whole.state, 'state');
+        expectClose(first.dstate, whole.dstate, 'dstate');
+        expectClose(sum('drecurrent'), whole.drecurrent, 'drecurrent');
+        expectClose(sum('dbias'), whole.dbias, 'dbias');
+        for (const [from, to, { y, dx }] of [
+          [0, cut, first],
+          [cut, S, second],
+        ] as const) {
+          expectClose(y, cutSteps(whole.y, { S, outer: B * NH }, from, to), 'y');
+          expectClose(dx, cutSteps(whole.dx, { S, outer: B }, from, to), 'dx');
+        }
+      }),
+      { numRuns: kind === 'cpu' ? 30 : 6, seed: 11 },
+    );
+  });
 
   it('steps as it takes sequences', async () => {
     const shape = { B: 3, S: 5, NH: 2, DH: 10 };
