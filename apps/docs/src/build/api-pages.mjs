@@ -11,6 +11,7 @@ const packageFolder = fileURLToPath(new URL('../../', import.meta.url));
 export const documented = [
   'xlstm',
   '@xlstm/xlstm-large',
+  '@xlstm/xlstm-core',
   '@xlstm/mlstm-kernels',
   '@xlstm/tensor',
   '@xlstm/device',
