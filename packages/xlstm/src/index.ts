@@ -1,5 +1,21 @@
 export type { Device, DeviceChoice, FloatDtype } from '@xlstm/device';
-export { XlstmError } from '@xlstm/device';
+export {
+  CheckpointError,
+  ConfigError,
+  DeviceError,
+  DeviceLostError,
+  DisposedError,
+  DtypeError,
+  GradientError,
+  NumericsError,
+  OptionError,
+  OutOfMemoryError,
+  ShapeError,
+  StateError,
+  TokenizerError,
+  XlstmError,
+} from '@xlstm/device';
+export { TransferError } from '@xlstm/loaders';
 export { storedDtype } from './checkpoint-summary.ts';
 export { type TokenizerFiles, tokenizerOf } from './checkpoint-tokenizer.ts';
 export { type FromPretrainedOptions, fromPretrained, WEIGHT_DTYPES, XlstmModel } from './from-pretrained.ts';

@@ -130,7 +130,7 @@ export async function refusal(
   if (code === 'GatedRepo') {
     return new TransferError(
       'gated',
-      `resolveModel: ${id} is gated (${status}): accept its terms at ${page} first; then ${giveToken}`,
+      `resolveModel: ${id} is gated (${status}): accept its terms at ${page} first; ${hub.hasToken ? '' : 'then '}${giveToken}`,
     );
   }
   const unknown = new TransferError(

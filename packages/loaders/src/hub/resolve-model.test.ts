@@ -225,7 +225,9 @@ describe('resolveModel, refused', () => {
     await expect(resolve()).rejects.toThrow(
       /accept its terms at .*tiny-xlstm first; then pass a token, or set HF_TOKEN/,
     );
-    await expect(resolve({ token: 'wrong' })).rejects.toThrow(/token that was sent does not allow it/);
+    await expect(resolve({ token: 'wrong' })).rejects.toThrow(
+      /tiny-xlstm first; the token that was sent does not allow it/,
+    );
     expect(await readdir(cacheDir)).toEqual([]);
   });
 

@@ -157,7 +157,7 @@ function checkedPlan(model: ModelId, listing: ModelListing, hub: Hub): NonNullab
   if (plan) return plan;
   throw new TransferError(
     'not-found',
-    `resolveModel: ${model.id} at ${model.revision} holds no checkpoint of safetensors with its config, only ${names.slice(0, 20).join(', ') || 'no files'}; see ${hub.endpoint}/${model.id}/tree/${listing.commit}`,
+    `resolveModel: ${model.id} at ${model.revision} holds no checkpoint of safetensors with its config, ${names.length > 0 ? `only ${names.slice(0, 20).join(', ')}` : 'and no files at all'}; see ${hub.endpoint}/${model.id}/tree/${listing.commit}`,
   );
 }
 

@@ -25,7 +25,7 @@ export interface FromPretrainedInWorkerOptions extends Omit<FromPretrainedOption
  * Loads a model into a worker: the same engine with the same interface as `fromPretrained` of `xlstm`, while the thread
  * that calls stays free. In browsers a module worker, in Node a thread of `node:worker_threads`.
  *
- * @param source a local folder (Node), or the files of one as a page has them
+ * @param source a hub id, an address, a local folder (Node), or the files of one as a page has them
  * @throws what `fromPretrained` of `xlstm` throws, of the same classes; DeviceLostError when the worker cannot start or
  *   ends; `signal.reason` on abort. Nothing stays allocated.
  * @example
@@ -51,7 +51,9 @@ export async function fromPretrained(
     );
   }
   if (typeof source !== 'string' && !(typeof source === 'object' && source !== null && isPickedFiles(source))) {
-    throw new OptionError('fromPretrained: a worker can be sent a folder or files, not an open checkpoint');
+    throw new OptionError(
+      'fromPretrained: a worker can be sent a hub id, an address, a folder or files, not an open checkpoint',
+    );
   }
   const request = {
     version: PROTOCOL_VERSION,
