@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addTokenizerCommands } from './command/add-tokenizer-commands.ts';
 import { describeFailure, exitCodeOf, Interrupted } from './command/failures.ts';
 import { trainCommand } from './command/train-command.ts';
 
@@ -56,6 +57,16 @@ Exit codes: 0 done, 1 error, 2 the command line makes no sense, 130 interrupted.
     .action(async (overrides: string[], flags: TrainFlags) => {
       await trainCommand({ ...flags, overrides, stdout, stderr, signal });
     });
+  let shown = '';
+  addTokenizerCommands(program, {
+    signal,
+    write: (text) => stdout.write(text),
+    onProgress: (label, fraction) => {
+      const line = `${label} ${Math.floor(10 * fraction) * 10} %\n`;
+      if (line !== shown) stderr.write(line);
+      shown = line;
+    },
+  });
   return program;
 }
 

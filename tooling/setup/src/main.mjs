@@ -13,6 +13,7 @@ const programs = new Map(
   Object.entries({
     start: { build: '@xlstm/cli', entry: 'apps/cli/dist/main.js', first: ['start'] },
     xlstm: { build: '@xlstm/cli', entry: 'apps/cli/dist/main.js' },
+    train: { build: '@xlstm/trainer', entry: 'apps/trainer/dist/main.js' },
     conformance: { build: '@xlstm-tooling/conformance', entry: 'tooling/conformance/dist/main.js' },
     sizes: { build: '@xlstm-tooling/package-tests', entry: 'tooling/package-tests/dist/main.js' },
     bench: { build: '@xlstm-tooling/bench', entry: 'tooling/bench/dist/main.js' },

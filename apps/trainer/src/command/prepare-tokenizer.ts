@@ -21,6 +21,8 @@ export interface RunTokenizer {
 
 /** What documents begin with, where the tokenizer has it. */
 const BEGIN_TOKEN = '<|endoftext|>';
+/** Of a tokenizer trained here, as GPT-NeoX has them. */
+const SPECIAL_TOKENS = [BEGIN_TOKEN, '<|padding|>'];
 /** 256 bytes and the id that documents begin with, in whole tiles of 32. */
 const BYTE_VOCABULARY = 288;
 
@@ -99,7 +101,11 @@ export async function prepareTokenizer(config: TrainerConfig, options: PrepareTo
       for await (const { text } of readDocuments(source, read)) yield text;
     }
   }
-  const trained = await trainByteLevelBpe(texts(), { vocabSize: wanted.vocabSize, signal: options.signal });
+  const trained = await trainByteLevelBpe(texts(), {
+    vocabSize: wanted.vocabSize,
+    specialTokens: SPECIAL_TOKENS,
+    signal: options.signal,
+  });
   await mkdir(config.outDir, { recursive: true });
   const json = `${JSON.stringify(trained, null, 2)}\n`;
   await writeWhole(path, json);

@@ -1,5 +1,6 @@
 import { CheckpointError, type Device, type DeviceBuffer } from '@xlstm/device';
 import { elementCount, type Scope, type Tensor, type TrainableParameter } from '@xlstm/tensor';
+import { Fields } from '@xlstm/xlstm-core';
 import {
   generateTokens,
   newXlstmLarge,
@@ -62,6 +63,28 @@ class LargeState implements CarriedState {
   }
 }
 
+/** Fields of the reference's configuration that say what a new model computes. */
+const FIELDS = [
+  'embedding_dim',
+  'num_heads',
+  'num_blocks',
+  'use_bias',
+  'norm_eps',
+  'eps',
+  'add_out_norm',
+  'qk_dim_factor',
+  'v_dim_factor',
+  'ffn_proj_factor',
+  'ffn_round_up_to_multiple_of',
+  'gate_soft_cap',
+  'output_logit_soft_cap',
+  'tie_word_embeddings',
+  'chunkwise_kernel',
+  'bos_token_id',
+  'eos_token_id',
+  'pad_token_id',
+] as const;
+
 /** xLSTM Large as the trainer sees it. */
 export class LargeTrainable implements TrainableModel {
   readonly device: Device;
@@ -84,6 +107,9 @@ export class LargeTrainable implements TrainableModel {
     fields: Readonly<Record<string, unknown>>,
     options: { vocabSize: number; seed: number; resetToken?: number | undefined },
   ): Promise<LargeTrainable> {
+    const known = new Fields('model', fields);
+    known.ignore('kind', ...FIELDS);
+    known.refuseUnknown();
     const config = parseConfig({ ...fields, vocab_size: options.vocabSize }, 'native');
     const model = await newXlstmLarge(device, config, { seed: options.seed });
     return new LargeTrainable(model, fields, options.resetToken);
