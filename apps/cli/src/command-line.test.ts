@@ -113,6 +113,7 @@ describe('the command line', () => {
     ['start', '--help'],
     ['generate', '--help'],
     ['chat', '--help'],
+    ['eval', '--help'],
     ['inspect', '-h'],
     ['doctor', '-h'],
   ])('helps with %s %s', async (...argv) => {

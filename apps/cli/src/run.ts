@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addChatCommand } from './commands/chat.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addEvalCommand } from './commands/eval.ts';
 import { addGenerateCommand } from './commands/generate.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addStartCommand } from './commands/start.ts';
@@ -34,6 +35,7 @@ Examples:
   $ xlstm start                                  a story from the built-in model
   $ xlstm generate --prompt "The fox said" --max-new-tokens 64 --temperature 0
   $ xlstm chat --model models/my-chat-model      a conversation that can be saved, undone and gone on with
+  $ xlstm eval models/my-model --text valid.txt  how well a model predicts a text
   $ xlstm inspect models/xlstm-7b                what a checkpoint holds and how much memory it needs
   $ xlstm doctor                                 which devices there are, and why others are not
 
@@ -42,6 +44,7 @@ Exit codes: 0 done, 1 error, 2 the command line makes no sense, 130 interrupted.
   addStartCommand(program, context);
   addGenerateCommand(program, context);
   addChatCommand(program, context);
+  addEvalCommand(program, context);
   addInspectCommand(program, context);
   addDoctorCommand(program, context);
   return program;

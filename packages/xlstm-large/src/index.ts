@@ -6,6 +6,7 @@ export {
   type XlstmLargeDims,
 } from './config.ts';
 export { Decoder, type DecoderOptions } from './decoder.ts';
+export { evaluateWindows, type WindowOptions } from './evaluate-windows.ts';
 export {
   type FinishReason,
   type GeneratedToken,

@@ -4,7 +4,7 @@ import type { XLSTMLarge } from './model.ts';
 import type { XlstmState } from './state.ts';
 
 /** Tokens per piece: the GPU likes long pieces; the CPU must let signals through every fraction of a second. */
-function pieceLength(device: Device): number {
+export function pieceLength(device: Device): number {
   return device.kind === 'cpu' ? 64 : 512;
 }
 
@@ -37,7 +37,7 @@ export function checkIds(operation: string, rows: readonly ArrayLike<number>[], 
 }
 
 /** One piece of the rows as a device tensor `[B, S]`. */
-function uploadPiece(scope: Scope, rows: readonly ArrayLike<number>[], start: number, length: number): Tensor {
+export function uploadPiece(scope: Scope, rows: readonly ArrayLike<number>[], start: number, length: number): Tensor {
   const ids = new Int32Array(rows.length * length);
   rows.forEach((row, b) => {
     for (let at = 0; at < length; at++) ids[b * length + at] = row[start + at]!;

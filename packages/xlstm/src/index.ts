@@ -18,6 +18,7 @@ export {
 export { TransferError } from '@xlstm/loaders';
 export { storedDtype } from './checkpoint-summary.ts';
 export { type TokenizerFiles, tokenizerOf } from './checkpoint-tokenizer.ts';
+export { type EvaluateOptions, type Evaluation, evaluateText } from './evaluate-text.ts';
 export { type FromPretrainedOptions, fromPretrained, WEIGHT_DTYPES, XlstmModel } from './from-pretrained.ts';
 export type { GenerateOptions } from './generate-options.ts';
 export { GenerateStream } from './generate-stream.ts';

@@ -4,12 +4,16 @@ import { type FloatDtype, type GenerateOptions, WEIGHT_DTYPES } from 'xlstm';
 import { builtInModel } from '../installed.ts';
 import { type NumberRange, numberArgument, RANGES } from './number-argument.ts';
 
-/** Which model is loaded, and where. */
-export interface ModelFlags {
-  model: string;
+/** How a model is loaded, and where. */
+export interface LoadFlags {
   device: DeviceChoice;
   dtype?: FloatDtype;
   revision?: string;
+}
+
+/** Which model is loaded, and where. */
+export interface ModelFlags extends LoadFlags {
+  model: string;
 }
 
 /** How tokens are drawn, and where a text ends. */
@@ -58,15 +62,20 @@ export function addNumber(command: Command, flags: string, text: string, range: 
   command.addOption(standard === undefined ? option : option.default(standard));
 }
 
+/** What a model may be, in words. */
+export const MODEL_SAYS = 'a checkpoint: a folder, a hub id (ORG/NAME, fetched once and kept), or an address';
+
+/** How help names the built-in model. */
+export const BUILT_IN_SAYS = 'the built-in stories model';
+
 /** Adds the options that say which model is loaded, and where. */
 export function addModelOptions(command: Command): void {
+  addLoadOptions(command.addOption(new Option('--model <model>', MODEL_SAYS).default(builtInModel, BUILT_IN_SAYS)));
+}
+
+/** Adds the options that say how a model is loaded, and where. */
+export function addLoadOptions(command: Command): void {
   command
-    .addOption(
-      new Option(
-        '--model <model>',
-        'a checkpoint: a folder, a hub id (ORG/NAME, fetched once and kept), or an address',
-      ).default(builtInModel, 'the built-in stories model'),
-    )
     .addOption(new Option('--device <name>', 'where to compute').choices(DEVICE_CHOICES).default('auto'))
     .addOption(new Option('--dtype <name>', 'dtype of the weights (default: the checkpoint’s)').choices(WEIGHT_DTYPES))
     .addOption(new Option('--revision <name>', 'branch, tag or commit of a hub model (default: main)'));

@@ -9,9 +9,10 @@ export interface NumberRange {
 
 /** The same ranges as generation itself checks; here so that nothing is loaded before they are. */
 export const RANGES: Readonly<
-  Record<'count' | 'temperature' | 'topP' | 'minP' | 'positive' | 'logprobs', NumberRange>
+  Record<'count' | 'atLeastOne' | 'temperature' | 'topP' | 'minP' | 'positive' | 'logprobs', NumberRange>
 > = {
   count: { says: 'a whole number from 0 up', accepts: (value) => Number.isSafeInteger(value) && value >= 0 },
+  atLeastOne: { says: 'a whole number from 1 up', accepts: (value) => Number.isSafeInteger(value) && value >= 1 },
   temperature: { says: 'a number from 0 (greedy) up', accepts: (value) => value >= 0 },
   topP: { says: 'a number above 0 and at most 1', accepts: (value) => value > 0 && value <= 1 },
   minP: { says: 'a number from 0 to 1', accepts: (value) => value >= 0 && value <= 1 },

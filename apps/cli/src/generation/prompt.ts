@@ -59,7 +59,8 @@ async function readPromptFile(path: string, signal: AbortSignal): Promise<Uint8A
   }
 }
 
-async function readStdin(context: Context): Promise<Uint8Array> {
+/** All of a pipe. @throws InputOutputError when it breaks. */
+export async function readStdin(context: Context, what = 'the prompt'): Promise<Uint8Array> {
   const { stdin } = context.terminal;
   const chunks: Uint8Array[] = [];
   try {
@@ -67,7 +68,7 @@ async function readStdin(context: Context): Promise<Uint8Array> {
       chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array));
     }
   } catch (cause) {
-    throw new InputOutputError(`stdin: cannot read the prompt: ${(cause as Error).message}`, { cause });
+    throw new InputOutputError(`stdin: cannot read ${what}: ${(cause as Error).message}`, { cause });
   }
   return Buffer.concat(chunks);
 }
