@@ -53,8 +53,13 @@ export function installedPackages(project: string): Map<string, string> {
 export function importMap(project: string, at: string): { imports: Record<string, string> } {
   const imports: Record<string, string> = {};
   for (const [name, folder] of installedPackages(project)) {
-    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { exports?: unknown };
-    for (const [subpath, file] of browserEntries(manifest.exports)) {
+    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+      exports?: unknown;
+      module?: string;
+    };
+    // Packages from before `exports` name the form for browsers and bundlers in `module`.
+    const module = manifest.module && `./${manifest.module.replace(/^\.\//, '')}`;
+    for (const [subpath, file] of browserEntries(manifest.exports ?? module)) {
       imports[subpath === '.' ? name : `${name}${subpath.slice(1)}`] = `${at}/${name}/${file.slice(2)}`;
     }
   }
@@ -62,6 +67,7 @@ export function importMap(project: string, at: string): { imports: Record<string
 }
 
 function browserEntries(exports: unknown): [subpath: string, file: string][] {
+  if (typeof exports === 'string') return [['.', exports]];
   if (typeof exports !== 'object' || exports === null) return [];
   const map = Object.keys(exports).some((key) => key.startsWith('.')) ? exports : { '.': exports };
   return Object.entries(map).flatMap(([subpath, target]) => {
