@@ -13,7 +13,7 @@ const file = join(folder, 'model.safetensors');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const examplesOf = (readme: string) =>
-  [...readFileSync(new URL(readme, import.meta.url), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(
+  [...readFileSync(new URL(readme, import.meta.url), 'utf8').matchAll(/```[tj]s\n([\s\S]*?)```/g)].map(
     ([, code]) => code!,
   );
 
@@ -22,8 +22,9 @@ async function run(example: string): Promise<unknown[][]> {
   const module = new URL(`./training-example-${crypto.randomUUID()}.generated.ts`, import.meta.url);
   const printed: unknown[][] = [];
   const log = vi.spyOn(console, 'log').mockImplementation((...values) => void printed.push(values));
-  expect(example).toContain("'model.safetensors'");
-  writeFileSync(module, example.replace("'model.safetensors'", JSON.stringify(file)));
+  const saved = /'(model|stack)\.safetensors'/;
+  expect(example).toMatch(saved);
+  writeFileSync(module, example.replace(saved, JSON.stringify(file)));
   try {
     await import(/* @vite-ignore */ module.href);
   } finally {
@@ -61,6 +62,17 @@ describe('the README of xlstm-core', () => {
     expect(await run(loading)).toEqual([[model.parameterCount]]);
     model.dispose();
   });
+});
+
+it("trains a stack in a model of one's own, as the guide shows", async () => {
+  const errors = (await run(examplesOf('../../../apps/docs/src/guide/training.md')[0]!)).map(
+    ([, error]) => error as number,
+  );
+  expect(errors).toHaveLength(4);
+  expect(errors[3]).toBeLessThan(0.1);
+  const { source, tensors } = await openSafetensors(await fileSource(file));
+  expect(tensors.has('blocks.0.xlstm.proj_up.weight')).toBe(true);
+  await source.close();
 });
 
 it("trains by the repository's README", async () => {

@@ -27,6 +27,7 @@ it('has a page for every kernel and two for every library', () => {
       'guide/node',
       'guide/browser',
       'guide/cli',
+      'guide/training',
       'concepts/states',
       'benchmarks/conformance',
     ],

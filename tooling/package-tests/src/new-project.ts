@@ -53,20 +53,21 @@ export function installedPackages(project: string): Map<string, string> {
 export function importMap(project: string, at: string): { imports: Record<string, string> } {
   const imports: Record<string, string> = {};
   for (const [name, folder] of installedPackages(project)) {
-    const { exports, module } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
       exports?: unknown;
       module?: string;
     };
-    // What came before exports maps names its ESM entry as "module".
-    for (const [subpath, file] of browserEntries(exports ?? module)) {
-      imports[subpath === '.' ? name : `${name}${subpath.slice(1)}`] = `${at}/${name}/${file.replace(/^\.\//, '')}`;
+    // Packages from before `exports` name the form for browsers and bundlers in `module`.
+    const module = manifest.module && `./${manifest.module.replace(/^\.\//, '')}`;
+    for (const [subpath, file] of browserEntries(manifest.exports ?? module)) {
+      imports[subpath === '.' ? name : `${name}${subpath.slice(1)}`] = `${at}/${name}/${file.slice(2)}`;
     }
   }
   return { imports };
 }
 
 function browserEntries(exports: unknown): [subpath: string, file: string][] {
-  if (typeof exports === 'string') return browserEntries({ '.': exports });
+  if (typeof exports === 'string') return [['.', exports]];
   if (typeof exports !== 'object' || exports === null) return [];
   const map = Object.keys(exports).some((key) => key.startsWith('.')) ? exports : { '.': exports };
   return Object.entries(map).flatMap(([subpath, target]) => {

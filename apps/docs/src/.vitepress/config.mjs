@@ -12,6 +12,7 @@ const guide = [
       { text: 'Start', link: '/guide/start' },
       { text: 'In Node', link: '/guide/node' },
       { text: 'In a page', link: '/guide/browser' },
+      { text: 'Training', link: '/guide/training' },
       { text: 'Command line', link: '/guide/cli' },
     ],
   },

@@ -1,6 +1,6 @@
 import { Arena, type Device } from '@xlstm/device';
 import { Scope, Tensor } from '@xlstm/tensor';
-import { Random } from '@xlstm-tooling/kernel-harness';
+import { RandomStream } from '../initialisers/random-stream.ts';
 import { XLSTMLMModel } from '../model/lm-model.ts';
 
 /** A model as small as can be with one block of each kind. */
@@ -18,8 +18,8 @@ export const SMALL = {
 
 /** Uploads `[B, S]` ids below the vocabulary, of random choice. */
 export function randomIds(device: Device, B: number, S: number, seed = 1): Tensor {
-  const random = new Random(seed);
-  const ids = Int32Array.from({ length: B * S }, () => random.integer(SMALL.vocab_size));
+  const random = new RandomStream(seed, 'ids');
+  const ids = Int32Array.from({ length: B * S }, () => Math.floor(random.uniform() * SMALL.vocab_size));
   return new Tensor(device.from('i32', ids), [B, S]);
 }
 
@@ -28,7 +28,7 @@ export function randomIds(device: Device, B: number, S: number, seed = 1): Tenso
  */
 export async function randomModel(device: Device, overrides: Record<string, unknown> = {}): Promise<XLSTMLMModel> {
   const model = new XLSTMLMModel(device, { ...SMALL, ...overrides });
-  const random = new Random(5);
+  const random = new RandomStream(5, 'weights');
   const weights = await model.readWeights();
   model.writeWeights(
     weights.map((weight) => ({ ...weight, data: weight.data.map((value) => value + 0.2 * random.normal()) })),

@@ -25,7 +25,7 @@ var<workgroup> sums: array<f32, THREADS>; // of exp(s - the maximum beside it)
 struct Capped { value: f32, slope: f32 }
 
 // s and ds/dz = sech^2(z / cap). Neither overflows, and neither loses its digits to a difference.
-fn soft_cap(z: f32) -> Capped {
+fn capped(z: f32) -> Capped {
   if (params.softCap <= 0.0) { return Capped(z, 1.0); }
   let a = z / params.softCap;
   let e = exp(-2.0 * abs(a));
@@ -62,7 +62,7 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroup
   for (var v = thread; v < params.V; v += THREADS) {
     let z = logits[start + v];
     bad_logits = bad_logits || is_bad(z);
-    let s = soft_cap(z).value;
+    let s = capped(z).value;
     if (s > most) {
       sum = sum * exp(most - s) + 1.0;
       most = s;
@@ -101,7 +101,7 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroup
       loss = not_a_number();
     } else if (!ignored) {
       // The difference first: for a sure prediction it is exactly 0, whatever the size of the logits.
-      loss = (most - soft_cap(logits[start + u32(id)]).value) + log(sum);
+      loss = (most - capped(logits[start + u32(id)]).value) + log(sum);
     }
     losses[params.first + row] = loss;
   }
@@ -116,7 +116,7 @@ fn cross_entropy(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroup
     if (bad) {
       gradient = not_a_number();
     } else if (!ignored) {
-      let s = soft_cap(logits[start + v]);
+      let s = capped(logits[start + v]);
       gradient = (exp(s.value - most) / sum - select(0.0, 1.0, v == u32(id))) * s.slope * factor;
     }
     logits[start + v] = gradient;
