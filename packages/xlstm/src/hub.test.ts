@@ -11,10 +11,14 @@ const STORIES = resolve(import.meta.dirname, '../../../apps/cli/models/stories')
 const COMMIT = '0123456789abcdef0123456789abcdef01234567';
 
 /** As much of the hub's interface as a download needs: the list of files, and the files by ranges. */
-function serveHub(): { server: Server; weightBytes: () => number } {
+function serveHub(): { server: Server; weightBytes: () => number; answered: (busy: boolean) => number } {
   let sent = 0;
+  let requests = 0;
+  let isBusy = false;
   const files = readdirSync(STORIES);
   const server = createServer((request, response) => {
+    requests++;
+    if (isBusy) return void response.writeHead(503, { 'retry-after': '7200' }).end();
     const path = decodeURIComponent(new URL(request.url!, 'http://localhost').pathname);
     if (path.startsWith('/api/models/ACME/stories/revision/')) {
       response.setHeader('content-type', 'application/json');
@@ -45,11 +49,15 @@ function serveHub(): { server: Server; weightBytes: () => number } {
       response.end(bytes.subarray(start, end + 1));
     }
   });
-  return { server, weightBytes: () => sent };
+  const answered = (busy: boolean): number => {
+    isBusy = busy;
+    return requests;
+  };
+  return { server, weightBytes: () => sent, answered };
 }
 
 describe('fromPretrained with a hub id', () => {
-  const { server, weightBytes } = serveHub();
+  const { server, weightBytes, answered } = serveHub();
   const cacheDir = mkdtempSync(join(tmpdir(), 'xlstm-hub-'));
   beforeAll(async () => {
     await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
@@ -115,6 +123,18 @@ describe('fromPretrained with a hub id', () => {
     const again = await fromPretrained('ACME/stories', { device: 'cpu', cacheDir, offline: true });
     await again.dispose();
     expect(weightBytes()).toBe(fetched);
+  });
+
+  it('takes what is kept when the hub does not answer, and asks only once', async () => {
+    const before = answered(true);
+    try {
+      const model = await fromPretrained('ACME/stories', { device: 'cpu', cacheDir, token: false });
+      await model.dispose();
+      const missing = fromPretrained('ACME/other', { device: 'cpu', cacheDir, token: false });
+      await expect(missing).rejects.toMatchObject({ name: 'TransferError', code: 'busy' });
+    } finally {
+      expect(answered(false) - before).toBe(2);
+    }
   });
 
   it('says what is wrong with an id that is not there, and offline without a cache', async () => {

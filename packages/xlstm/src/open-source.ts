@@ -55,7 +55,9 @@ export async function openSource(source: ModelSource, opening: OpenSourceOptions
       } finally {
         await headers.close();
       }
-      files = await resolveModel(source, { ...where, ...(onDownload ? { onProgress: onDownload } : {}) });
+      // A hub that did not answer is not asked, and waited for, once more.
+      const offline = files.fromCacheBecause === undefined ? {} : { offline: true };
+      files = await resolveModel(source, { ...where, ...offline, ...(onDownload ? { onProgress: onDownload } : {}) });
     }
     const checkpoint = await openCheckpoint(files, options);
     return { checkpoint, close: () => checkpoint.close() };

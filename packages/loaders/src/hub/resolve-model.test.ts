@@ -265,6 +265,7 @@ describe('resolveModel, refused', () => {
     server.mischief = () => ({ kind: 'status', status: 503 });
     const files = await resolve();
     expect(files.fromCacheBecause).toMatch(/answered 503/);
+    expect((await resolve({ download: false })).fromCacheBecause).toMatch(/answered 503/);
     await clearCache(server.id, { cacheDir });
     expect(await code(resolve())).toBe('network');
   });

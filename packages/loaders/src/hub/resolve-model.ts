@@ -24,7 +24,10 @@ export interface ResolveModelOptions extends HubOptions {
   readonly onProgress?: OnTransferProgress | undefined;
   /** What is cached is believed by its size; with `hash` it is read and hashed too. */
   readonly verify?: 'size' | 'hash' | undefined;
-  /** With `false` nothing is written: the files are read over the network by ranges, to look at headers first. */
+  /**
+   * With `false` nothing is written: the files are read over the network by ranges, to look at headers first, or from the
+   * cache where that is whole and the hub does not answer.
+   */
   readonly download?: boolean | undefined;
 }
 
@@ -126,7 +129,7 @@ async function fromHub(hub: Hub, model: ModelId, options: ResolveModelOptions): 
     listing = await listModel(hub, model, signal);
   } catch (error) {
     const passing = error instanceof TransferError && (error.code === 'network' || error.code === 'busy');
-    if (!passing || options.download === false) throw error;
+    if (!passing) throw error;
     return fromCache(model, options, error);
   }
   if (options.download === false) return streamed(hub, model, listing, signal);
