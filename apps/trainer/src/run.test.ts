@@ -1,0 +1,221 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterAll, describe, expect, it } from 'vitest';
+import { fromPretrained } from 'xlstm';
+import { Interrupted } from './command/failures.ts';
+import { readMetrics } from './metrics/metrics-log.ts';
+import { run } from './run.ts';
+import { smallRun } from './testing/small-run.ts';
+
+const root = await mkdtemp(join(tmpdir(), 'xlstm-train-'));
+afterAll(() => rm(root, { recursive: true, force: true }));
+let folders = 0;
+const fresh = () => join(root, `run ${folders++}`);
+
+function stream(): { stream: NodeJS.WriteStream; text: () => string } {
+  const pass = new PassThrough();
+  let text = '';
+  pass.on('data', (data) => {
+    text += String(data);
+  });
+  return { stream: pass as unknown as NodeJS.WriteStream, text: () => text };
+}
+
+async function train(argv: readonly string[], signal: AbortSignal = new AbortController().signal) {
+  const [stdout, stderr] = [stream(), stream()];
+  const code = await run(argv, { stdout: stdout.stream, stderr: stderr.stream, signal });
+  return { code, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+async function weights(outDir: string, folder = 'model'): Promise<Buffer> {
+  return readFile(join(outDir, folder, 'model.safetensors'));
+}
+
+describe('xlstm-train', () => {
+  it('trains a model that the library loads and continues text with', async () => {
+    const { config, outDir } = await smallRun(fresh(), {
+      tokenizer: '{ kind: bpe, vocab_size: 300 }',
+      train: '{ max_steps: 30, global_batch_size: 4 }',
+      eval: "{ interval: 15, batches: 2, samples: ['Once'], sample_tokens: 8 }",
+      logger: '{ report: true, tensorboard: true }',
+    });
+    const { code, stderr, stdout } = await train(['--config', config, '--json']);
+    expect(stderr).not.toMatch(/error/);
+    expect(code).toBe(0);
+    const metrics = await readMetrics(outDir);
+    expect(metrics.map(({ step }) => step)).toEqual(Array.from({ length: 30 }, (_, at) => at + 1));
+    expect(stdout.trim().split('\n')).toHaveLength(30);
+    expect(metrics.at(-1)!.loss).toBeLessThan(0.7 * metrics[0]!.loss);
+    expect(metrics.at(-1)!.validationLoss).toBeLessThan(metrics[14]!.validationLoss!);
+    expect(metrics.at(-1)!.samples?.[0]?.prompt).toBe('Once');
+    expect(await readdir(outDir)).toEqual(
+      expect.arrayContaining([
+        'best',
+        'checkpoints',
+        'config.yaml',
+        'metrics.jsonl',
+        'model',
+        'report.html',
+        'tensorboard',
+        'tokenizer.json',
+      ]),
+    );
+    expect(await readdir(outDir)).not.toContain('run.lock');
+    const model = await fromPretrained(join(outDir, 'model'), { device: 'cpu' });
+    const { text } = await model.generate('Once upon', { maxNewTokens: 6, temperature: 0 }).result();
+    expect(text.length).toBeGreaterThan(0);
+    await model.dispose();
+  });
+
+  it.each([
+    ['shuffled windows', {}],
+    ['carried states', { data: 'carried' }],
+  ])('goes on after Ctrl-C as if it had never stopped, with %s', async (_, kind: { data?: string }) => {
+    const folder = fresh();
+    const text = join(folder, 'tales.txt');
+    const data = `{ train: [${JSON.stringify(text)}], validation: [${JSON.stringify(text)}], sequence_length: 16, packing: ${kind.data ?? 'shuffled'} }`;
+    const { config, outDir } = await smallRun(folder, { data });
+    expect((await train(['--config', config])).code).toBe(0);
+    const whole = await weights(outDir);
+    const other = join(folder, 'stopped');
+    const interrupt = new AbortController();
+    const stopped = train(['--config', config, `out_dir=${JSON.stringify(other)}`], interrupt.signal);
+    const wait = setInterval(() => {
+      void readMetrics(other).then((lines) => lines.length >= 5 && interrupt.abort(new Interrupted('SIGINT')));
+    }, 1);
+    const { code, stderr } = await stopped;
+    clearInterval(wait);
+    expect(stderr).toMatch(/interrupted; resume with --resume/);
+    expect(code).toBe(130);
+    const resumed = await train(['--config', config, '--resume', `out_dir=${JSON.stringify(other)}`]);
+    expect(resumed.stderr).toMatch(/resuming from step \d+/);
+    expect(resumed.code).toBe(0);
+    expect((await weights(other)).equals(whole)).toBe(true);
+    expect((await readMetrics(other)).map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, at) => at + 1));
+  });
+
+  it('keeps the last checkpoints only', async () => {
+    const { config, outDir } = await smallRun(fresh(), { checkpoint: '{ interval: 2, keep: 2 }' });
+    expect((await train(['--config', config])).code).toBe(0);
+    expect(await readdir(join(outDir, 'checkpoints'))).toEqual(['step-00000010', 'step-00000012']);
+  });
+
+  it('learns parity with an sLSTM block, far beyond the lengths it saw', { timeout: 120_000 }, async () => {
+    const folder = fresh();
+    const { config, outDir } = await smallRun(folder);
+    const lines = [
+      `out_dir: ${JSON.stringify(outDir)}`,
+      'device: cpu',
+      'model: { kind: xlstm-core, embedding_dim: 16, num_blocks: 1, slstm_at: [0], slstm_block: { slstm: { num_heads: 2, conv1d_kernel_size: 0, recurrent_weight_init: standard }, feedforward: {} } }',
+      'task: { name: parity, min_length: 2, max_length: 10, evaluation_ranges: [[10, 40]], evaluation_sequences: 128 }',
+      'train: { max_steps: 300, global_batch_size: 32 }',
+      'optimizer: { lr: 1e-2, weight_decay: 0 }',
+      'schedule: { warmup_steps: 20, final_lr: 1e-4 }',
+      'eval: { interval: 300 }',
+      'checkpoint: { interval: 300 }',
+      'logger: { report: false }',
+    ];
+    await writeFile(config, lines.join('\n'));
+    expect((await train(['--config', config])).code).toBe(0);
+    const { accuracy } = (await readMetrics(outDir)).at(-1)!;
+    expect(accuracy!['10-40']).toBeGreaterThanOrEqual(0.99);
+  });
+
+  it('prints the resolved configuration and trains nothing with --dry-run', async () => {
+    const { config, outDir } = await smallRun(fresh());
+    const { code, stdout, stderr } = await train(['--config', config, '--dry-run', 'optimizer.lr=0.5']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/lr: 0\.5/);
+    expect(stderr).toMatch(/device: cpu/);
+    expect(stderr).toMatch(/parameters, \d+ training tokens, about/);
+    expect(await readdir(outDir)).not.toContain('checkpoints');
+  });
+});
+
+describe('xlstm-train refuses', () => {
+  it.each([
+    ['an unknown field', ['optimzer.lr=1'], /optimzer is not a known field; did you mean optimizer/],
+    ['an unknown field of the model', ['model.num_headz=2'], /num_headz is not a known field; did you mean num_heads/],
+    ['a wrong type', ['train.max_steps=many'], /max_steps must be an integer of at least 1, got "many"/],
+    ['an unknown schedule', ['schedule.name=cosin'], /name must be one of constant, cosine/],
+    ['an unknown optimiser', ['optimizer.name=sgd'], /name must be one of adamw/],
+    ['bf16 where there is none', ['precision=bf16-mixed'], /precision must be one of fp32/],
+    ['batches that do not divide', ['train.micro_batch_size=3'], /micro_batch_size must divide/],
+    ['a learning rate that is none', ['optimizer.lr=.nan'], /lr must be a positive number/],
+    ['a text that is not there', ['data.train=[nowhere.txt]'], /nowhere\.txt/],
+    ['a corpus shorter than a sequence', ['data.sequence_length=100000'], /at least 100001 tokens/],
+    ['what is no override', ['lr'], /is no override; write section.field=value/],
+    ['a resume without a checkpoint', ['--resume'], /no checkpoint to resume from/],
+  ])('%s', async (_, argv, message) => {
+    const { config } = await smallRun(fresh());
+    const { code, stderr } = await train(['--config', config, ...argv]);
+    expect(stderr).toMatch(message);
+    expect(code).toBe(1);
+  });
+
+  it('a folder that holds a run, unless it may start over', async () => {
+    const { config } = await smallRun(fresh(), { train: '{ max_steps: 2, global_batch_size: 2 }' });
+    expect((await train(['--config', config])).code).toBe(0);
+    expect((await train(['--config', config])).stderr).toMatch(/holds a run \(step 2\); go on with --resume/);
+    expect((await train(['--config', config, '--force'])).code).toBe(0);
+  });
+
+  it('to go on with another model, tokenizer or text, unless forced', async () => {
+    const folder = fresh();
+    const { config } = await smallRun(folder, { train: '{ max_steps: 2, global_batch_size: 2 }' });
+    expect((await train(['--config', config])).code).toBe(0);
+    const resume = ['--config', config, '--resume', 'train.max_steps=3'];
+    expect((await train([...resume, 'model.num_blocks=2'])).stderr).toMatch(/made with another model \(/);
+    await writeFile(
+      join(folder, 'other.txt'),
+      'Another tale altogether, about a bear and a very large pot of honey.\n'.repeat(9),
+    );
+    const other = `data.train=[${JSON.stringify(join(folder, 'other.txt'))}]`;
+    expect((await train([...resume, other])).stderr).toMatch(/another training data; restore the configuration/);
+    expect((await train([...resume, 'tokenizer.kind=bpe', 'tokenizer.vocab_size=300'])).stderr).toMatch(
+      /another model|tokenizer/,
+    );
+    expect((await train(resume)).code).toBe(0);
+  });
+
+  it('a folder that another process trains in, and takes one over whose process is gone', async () => {
+    const { config, outDir } = await smallRun(fresh(), { train: '{ max_steps: 2, global_batch_size: 2 }' });
+    expect((await train(['--config', config])).code).toBe(0);
+    // The parent of this process is alive, and not this process.
+    await writeFile(join(outDir, 'run.lock'), `${process.ppid}\n`);
+    expect((await train(['--config', config, '--force'])).stderr).toMatch(/is in use by process \d+; stop it first/);
+    await writeFile(join(outDir, 'run.lock'), '99999999\n');
+    expect((await train(['--config', config, '--force'])).code).toBe(0);
+  });
+
+  it('a loss that is not finite: names the step and keeps the last good checkpoint', async () => {
+    const { config, outDir } = await smallRun(fresh(), { checkpoint: '{ interval: 2, keep: 9 }' });
+    const argv = [
+      '--config',
+      config,
+      'schedule.name=constant',
+      'schedule.warmup_steps=0',
+      'optimizer.lr=1e30',
+      'train.max_norm=1e30',
+    ];
+    const { code, stderr } = await train(argv);
+    expect(stderr).toMatch(/train: step \d+ is not finite: .*the last checkpoint is kept/);
+    expect(code).toBe(1);
+    for (const name of await readdir(join(outDir, 'checkpoints')).catch(() => [])) expect(name).toMatch(/^step-\d+$/);
+  });
+
+  it('a folder that cannot be written', async () => {
+    const folder = fresh();
+    const { config } = await smallRun(folder);
+    await writeFile(join(folder, 'file'), '');
+    const { code, stderr } = await train([
+      '--config',
+      config,
+      `out_dir=${JSON.stringify(join(folder, 'file', 'run'))}`,
+    ]);
+    expect(stderr).toMatch(/cannot write to .*; choose an out_dir that can be written/);
+    expect(code).toBe(1);
+  });
+});
