@@ -7,6 +7,9 @@ import { taskBatches, taskEvaluation } from '../tasks/task-batches.ts';
 import type { Engine } from '../training/engine.ts';
 import type { Evaluation } from '../training/train.ts';
 
+/** Logits of an evaluation batch at most: accuracy needs all of them at once. */
+const MOST_LOGITS = 2 ** 25;
+
 /** A task as the source of a run. */
 export interface RunTask {
   tokenizer: undefined;
@@ -31,7 +34,13 @@ export function prepareTask(config: TrainerConfig, wanted: TaskConfig): RunTask 
   const source = taskBatches(task, { rows, minLength, maxLength, seed });
   const sets = wanted.evaluationRanges.map(([low, high]) => ({
     name: `${low}-${high}`,
-    set: taskEvaluation(task, { rows: microBatchSize, minLength: low, maxLength: high, seed, sequences }),
+    set: taskEvaluation(task, {
+      rows: Math.max(1, Math.min(microBatchSize, Math.floor(MOST_LOGITS / (high * task.vocabSize)))),
+      minLength: low,
+      maxLength: high,
+      seed,
+      sequences,
+    }),
   }));
   return {
     tokenizer: undefined,
