@@ -20,6 +20,24 @@ export interface ExportedModel {
 
 const CHUNK_SIZE = 64;
 
+/** Fields that transformers takes as floats only: an integer there is refused. */
+const FLOATS = [
+  'norm_eps',
+  'eps',
+  'qk_dim_factor',
+  'v_dim_factor',
+  'ffn_proj_factor',
+  'gate_soft_cap',
+  'output_logit_soft_cap',
+] as const;
+
+/** JSON in which floats are written as floats: JavaScript would write 1.0 as 1. */
+export function configJson(config: Readonly<Record<string, unknown>>): string {
+  const lines = JSON.stringify(config, null, 2).split('\n');
+  const isFloat = (line: string) => FLOATS.some((name) => line.trimStart().startsWith(`"${name}":`));
+  return `${lines.map((line) => (isFloat(line) ? line.replace(/(: -?\d+)(,?)$/, '$1.0$2') : line)).join('\n')}\n`;
+}
+
 /** The configuration as Hugging Face's transformers writes it for `xLSTMForCausalLM`. */
 export function huggingFaceConfig(config: XlstmLargeConfig, dtype: 'fp32' | 'bf16'): Record<string, unknown> {
   const sigmoid = config.inputGate === 'sigmoid';
@@ -95,7 +113,7 @@ export async function exportHuggingFace(folder: string, model: ExportedModel): P
     }
     await writeSafetensors(join(temporary, 'model.safetensors'), tensors, { metadata: { format: 'pt' } });
     const config = huggingFaceConfig(model.config, model.dtype);
-    await writeSynced(join(temporary, 'config.json'), config);
+    await writeSynced(join(temporary, 'config.json'), configJson(config));
     const { bos_token_id, eos_token_id, pad_token_id } = config;
     await writeSynced(join(temporary, 'generation_config.json'), { bos_token_id, eos_token_id, pad_token_id });
     if (model.tokenizerJson !== undefined) {
