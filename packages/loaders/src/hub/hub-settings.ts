@@ -14,6 +14,7 @@ export interface HubOptions {
   /** Ask no server: HF_HUB_OFFLINE. */
   readonly offline?: boolean | undefined;
   readonly fetch?: Fetch | undefined;
+  /** A hub that is asked only what is new, the model being kept whole, gets one try of 3 s unless this says otherwise. */
   readonly retry?: RetryOptions | undefined;
 }
 

@@ -1,4 +1,6 @@
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OptionError } from '@xlstm/device';
@@ -268,6 +270,48 @@ describe('resolveModel, refused', () => {
     expect((await resolve({ download: false })).fromCacheBecause).toMatch(/answered 503/);
     await clearCache(server.id, { cacheDir });
     expect(await code(resolve())).toBe('network');
+  });
+
+  it.each([
+    ['is down', false, /gave up after a try .*ECONNREFUSED/],
+    ['is silent', true, /gave up after a try .*nothing came for 3000 ms/],
+  ])('does not wait long for a hub that %s where the cache is whole', async (_, listens, why) => {
+    await resolve();
+    const silent = createServer(() => {});
+    await new Promise<void>((ready) => silent.listen(0, '127.0.0.1', ready));
+    const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const close = (): Promise<unknown> => new Promise((closed) => silent.close(closed).closeAllConnections());
+    if (!listens) await close();
+    const begin = performance.now();
+    const files = await resolve({ endpoint, retry: undefined });
+    expect(performance.now() - begin).toBeLessThan(listens ? 6000 : 2000);
+    expect(files.fromCacheBecause).toMatch(why);
+    await (await openCheckpoint(files)).close();
+    if (listens) await close();
+  });
+
+  it('asks the hub as often as told to, and as ever where a file is missing', async () => {
+    await resolve();
+    server.log.length = 0;
+    let busy = 2;
+    server.mischief = ({ path }) =>
+      path.startsWith('/api') && busy-- > 0 ? { kind: 'status', status: 503 } : undefined;
+    expect((await resolve({ retry: {} })).fromCacheBecause).toMatch(/gave up after a try .* answered 503/);
+    expect(server.log).toHaveLength(1);
+    busy = 2;
+    expect((await resolve()).fromCacheBecause).toBeUndefined();
+    await rm(blobOf(shard));
+    busy = 1;
+    const files = await resolve({ retry: { baseDelayMs: 1 } });
+    expect(files.fromCacheBecause).toBeUndefined();
+    expect((await stat(blobOf(shard))).size).toBe(server.files.get(shard)!.bytes.byteLength);
+  });
+
+  it('heals a damaged index though the cache cannot be read with it', async () => {
+    await resolve();
+    const indexed = [...server.files.keys()].find((name) => name.endsWith('.index.json'))!;
+    await truncate(blobOf(indexed), 5);
+    await (await openCheckpoint(await resolve({ retry: undefined }))).close();
   });
 
   it('does not wait longer than allowed', async () => {

@@ -44,6 +44,9 @@ export interface ResolvedModel extends CheckpointFiles {
 /** Files on their way at once. */
 const AT_ONCE = 4;
 
+/** How long a hub may take to begin its answer when the cache could serve without it. */
+const PATIENCE_WITH_CACHE_MS = 3000;
+
 /**
  * Finds a model by hub id, address or folder, downloads what a checkpoint needs of it, and gives the files for
  * `openCheckpoint`. Downloads resume after a cut or an abort, are verified, and appear in the cache only when whole.
@@ -126,7 +129,7 @@ async function fromHub(hub: Hub, model: ModelId, options: ResolveModelOptions): 
   const { signal } = options;
   let listing: ModelListing;
   try {
-    listing = await listModel(hub, model, signal);
+    listing = await listModel(await withPatience(hub, model, options), model, signal);
   } catch (error) {
     const passing = error instanceof TransferError && (error.code === 'network' || error.code === 'busy');
     if (!passing) throw error;
@@ -152,6 +155,25 @@ async function fromHub(hub: Hub, model: ModelId, options: ResolveModelOptions): 
   await noteRevision(delivery);
   const names = [...small, ...weights].map(({ name }) => name);
   return resolved(storedFiles(store, commit, names), { id: model.id, commit });
+}
+
+/** Where the cache has the whole model, one try is enough, unless the caller says how often and how long. */
+async function withPatience(hub: Hub, model: ModelId, options: ResolveModelOptions): Promise<Hub> {
+  if (!(await isKept(model, options))) return hub;
+  const { retries = 0, idleTimeoutMs = PATIENCE_WITH_CACHE_MS } = options.retry ?? {};
+  const policy = { ...hub.connection.policy, retries, idleTimeoutMs };
+  return { ...hub, connection: { ...hub.connection, policy } };
+}
+
+async function isKept(model: ModelId, options: ResolveModelOptions): Promise<boolean> {
+  try {
+    const store = await openStore(model.id, options);
+    return (await cachedModel(store, model, options.signal)).missing.length === 0;
+  } catch {
+    options.signal?.throwIfAborted();
+    // A cache that cannot be read, a damaged index for one, does not serve; the download tells or heals it.
+    return false;
+  }
 }
 
 function checkedPlan(model: ModelId, listing: ModelListing, hub: Hub): NonNullable<ReturnType<typeof planFiles>> {

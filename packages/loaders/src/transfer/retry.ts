@@ -74,7 +74,7 @@ export async function retrying<T>(
       if (failures > policy.retries) {
         throw new TransferError(
           'network',
-          `${what}: gave up after ${failures} tries that brought nothing new, the last: ${error.message}; check the connection and try again`,
+          `${what}: gave up after ${failures === 1 ? 'a try' : `${failures} tries`} that brought nothing new, the last: ${error.message}; check the connection and try again`,
           { cause: error },
         );
       }
