@@ -14,8 +14,11 @@ export function checkImports(workspace: Workspace, files: readonly SourceFile[])
   );
 }
 
-/** Tests and benchmarks run here and are never published; a kernel's spec.ts is what both are made of. */
-const developmentOnly = /\.(test|bench)\.[a-z]+$|\/spec\.ts$/;
+/**
+ * Tests and benchmarks run here and are never published; a kernel's spec.ts is what both are made of, and `testing/`
+ * folders hold what tests share.
+ */
+const developmentOnly = /\.(test|bench)\.[a-z]+$|\/spec\.ts$|\/testing\//;
 
 function whyWrong(workspace: Workspace, file: SourceFile, specifier: string): string | undefined {
   const owner = file.owner;
@@ -56,7 +59,7 @@ function whyNotOurs(
   if (owner.group === 'tooling') return undefined;
   if (other?.group === 'tooling') {
     if (isDevelopment) return undefined;
-    return `${name} is never published, and only *.test.ts, *.bench.ts and spec.ts may import it; move this there`;
+    return `${name} is never published, and only *.test.ts, *.bench.ts, spec.ts and testing/ may import it; move this there`;
   }
   if (!isListed(owner.expectedName)) return undefined;
   const reason = whyForbidden(owner.expectedName, name);

@@ -55,7 +55,7 @@ describe('the tarballs', () => {
     expect(files).toContain('LICENSE');
     expect(files).toContain('README.md');
     const other = files.filter(
-      (file) => !/^(dist|models)\/|^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/.test(file),
+      (file) => !/^(dist|models|configs)\/|^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/.test(file),
     );
     expect(other).toEqual([]);
     expect(files.filter((file) => /\.(test|bench)\.|\/spec\.|testing\/|\.tsbuildinfo$/.test(file))).toEqual([]);
