@@ -1,63 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createCpuDevice, type Device, OutOfMemoryError } from '@xlstm/device';
 import { TransferError, type TransferProgress } from '@xlstm/loaders';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { fromPretrained } from './from-pretrained.ts';
-
-const STORIES = resolve(import.meta.dirname, '../../../apps/cli/models/stories');
-const COMMIT = '0123456789abcdef0123456789abcdef01234567';
-
-/** As much of the hub's interface as a download needs: the list of files, and the files by ranges. */
-function serveHub(): { server: Server; weightBytes: () => number; answered: (busy: boolean) => number } {
-  let sent = 0;
-  let requests = 0;
-  let isBusy = false;
-  const files = readdirSync(STORIES);
-  const server = createServer((request, response) => {
-    requests++;
-    if (isBusy) return void response.writeHead(503, { 'retry-after': '7200' }).end();
-    const path = decodeURIComponent(new URL(request.url!, 'http://localhost').pathname);
-    if (path.startsWith('/api/models/ACME/stories/revision/')) {
-      response.setHeader('content-type', 'application/json');
-      const siblings = files.map((name) => ({ rfilename: name, size: readFileSync(join(STORIES, name)).length }));
-      response.end(JSON.stringify({ id: 'ACME/stories', sha: COMMIT, siblings }));
-      return;
-    }
-    const name = /^\/(?:ACME\/stories\/resolve\/[^/]+|plain)\/(.+)$/.exec(path)?.[1];
-    if (!name || !files.includes(name)) {
-      response.writeHead(404).end();
-      return;
-    }
-    const bytes = readFileSync(join(STORIES, name));
-    response.setHeader('etag', `"${name}-1"`);
-    response.setHeader('x-repo-commit', COMMIT);
-    response.setHeader('accept-ranges', 'bytes');
-    const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
-    const start = range ? Number(range[1]) : 0;
-    const end = range?.[2] ? Math.min(Number(range[2]), bytes.length - 1) : bytes.length - 1;
-    if (range) {
-      response.statusCode = 206;
-      response.setHeader('content-range', `bytes ${start}-${end}/${bytes.length}`);
-    }
-    response.setHeader('content-length', end + 1 - start);
-    if (request.method === 'HEAD') response.end();
-    else {
-      if (name.endsWith('.safetensors')) sent += end + 1 - start;
-      response.end(bytes.subarray(start, end + 1));
-    }
-  });
-  const answered = (busy: boolean): number => {
-    isBusy = busy;
-    return requests;
-  };
-  return { server, weightBytes: () => sent, answered };
-}
+import { STORIES_COMMIT, serveStories } from './testing/stories-hub.ts';
 
 describe('fromPretrained with a hub id', () => {
-  const { server, weightBytes, answered } = serveHub();
+  const { server, weightBytes, answered } = serveStories();
   const cacheDir = mkdtempSync(join(tmpdir(), 'xlstm-hub-'));
   beforeAll(async () => {
     await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
@@ -118,7 +69,7 @@ describe('fromPretrained with a hub id', () => {
     expect(events.map(({ status }) => status)).toEqual(
       expect.arrayContaining(['download', 'progress', 'done', 'ready']),
     );
-    expect(existsSync(join(cacheDir, 'models--ACME--stories', 'snapshots', COMMIT, 'config.json'))).toBe(true);
+    expect(existsSync(join(cacheDir, 'models--ACME--stories', 'snapshots', STORIES_COMMIT, 'config.json'))).toBe(true);
     const fetched = weightBytes();
     const again = await fromPretrained('ACME/stories', { device: 'cpu', cacheDir, offline: true });
     await again.dispose();

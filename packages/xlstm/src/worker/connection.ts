@@ -1,4 +1,5 @@
 import { DeviceLostError, OptionError, XlstmError } from '@xlstm/device';
+import type { TransferProgress } from '@xlstm/loaders';
 import { type EngineWorker, listenTo } from './engine-worker.ts';
 import { restoreError } from './error-transfer.ts';
 import { type CallName, type Calls, type Handle, isResponse, type Progress, shown } from './protocol.ts';
@@ -16,6 +17,7 @@ export class Connection {
   readonly #pending = new Map<number, Pending>();
   readonly #prefills = new Map<Handle, (done: number, total: number) => void>();
   onProgress: ((progress: Progress) => void) | undefined;
+  onDownload: ((event: TransferProgress) => void) | undefined;
   #lastId = 0;
   #lastHandle = 0;
   #over: Error | undefined;
@@ -79,6 +81,7 @@ export class Connection {
       return;
     }
     if (message.type === 'progress') this.onProgress?.(message.progress);
+    else if (message.type === 'download') for (const event of message.events) this.onDownload?.(event);
     else if (message.type === 'prefill') this.#prefills.get(message.generation)?.(message.done, message.total);
     else {
       const pending = this.#pending.get(message.id);

@@ -23,7 +23,13 @@ describe('WorkerEngine', () => {
   });
 
   it('answers a page of another version with an error, and every call without a model', async () => {
-    const load = { version: PROTOCOL_VERSION + 1, source: 'x', options: {}, reportProgress: false };
+    const load = {
+      version: PROTOCOL_VERSION + 1,
+      source: 'x',
+      options: {},
+      reportProgress: false,
+      reportDownload: false,
+    };
     expect(await answerTo({ id: 7, call: 'load', arguments: [load] })).toMatchObject({
       type: 'failed',
       id: 7,

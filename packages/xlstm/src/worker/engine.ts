@@ -5,6 +5,7 @@ import { type FromPretrainedOptions, fromPretrained, type XlstmModel } from '../
 import type { GenerateOptions } from '../generate-options.ts';
 import type { GenerateStream } from '../generate-stream.ts';
 import type { GenerateChunk } from '../generated-text.ts';
+import { DownloadNews } from './download-news.ts';
 import { transferError } from './error-transfer.ts';
 import {
   type CallName,
@@ -113,7 +114,7 @@ export class WorkerEngine {
     },
   };
 
-  async #load({ version, source, options, reportProgress }: LoadRequest): Promise<ModelFacts> {
+  async #load({ version, source, options, reportProgress, reportDownload }: LoadRequest): Promise<ModelFacts> {
     if (version !== PROTOCOL_VERSION) {
       throw new OptionError(
         `worker: its version of the protocol is ${PROTOCOL_VERSION}, the page's is ${version}; deploy both from one release`,
@@ -124,10 +125,12 @@ export class WorkerEngine {
     }
     const loading = new AbortController();
     this.#loading = loading;
+    const news = new DownloadNews((events) => this.#post({ type: 'download', events }));
     const given: FromPretrainedOptions = {
       ...options,
       signal: loading.signal,
       ...(reportProgress ? { onProgress: (progress) => this.#post({ type: 'progress', progress }) } : {}),
+      ...(reportDownload ? { onDownload: (event) => news.hear(event) } : {}),
     };
     try {
       const model = await this.#open(source, given);
@@ -138,6 +141,7 @@ export class WorkerEngine {
       this.#model = model;
       return factsOf(model);
     } finally {
+      news.end();
       this.#loading = undefined;
     }
   }

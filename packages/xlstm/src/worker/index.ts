@@ -14,7 +14,7 @@ export { WorkerState } from './worker-state.ts';
 export { type WorkerGenerateOptions, WorkerStream } from './worker-stream.ts';
 
 /** Options of `fromPretrained` in a worker: those of `xlstm`'s own, but a device goes by its name. */
-export interface FromPretrainedInWorkerOptions extends Omit<FromPretrainedOptions, 'device' | 'onDownload'> {
+export interface FromPretrainedInWorkerOptions extends Omit<FromPretrainedOptions, 'device'> {
   /** `auto` (the default) takes the best there is; or a name. */
   device?: DeviceChoice;
   /** A worker of yours that runs `xlstm/worker-entry`; it stays yours. By default one is started, and ended by `dispose`. */
@@ -40,15 +40,13 @@ export async function fromPretrained(
   source: string | PickedFiles,
   options: FromPretrainedInWorkerOptions = {},
 ): Promise<WorkerModel> {
-  const { signal, onProgress, worker, ...rest } = options;
+  const { signal, onProgress, onDownload, worker, ...rest } = options;
   signal?.throwIfAborted();
   if (typeof rest.device === 'object') {
     throw new OptionError('fromPretrained: a device cannot be sent to a worker; name it: auto, webgpu or cpu');
   }
-  if ('onDownload' in rest) {
-    throw new OptionError(
-      'fromPretrained: onDownload is not carried out of a worker; leave it out, or fetch the model in the page first',
-    );
+  if (onDownload !== undefined && typeof onDownload !== 'function') {
+    throw new OptionError(`fromPretrained: onDownload must be a function, got ${String(onDownload)}`);
   }
   if (typeof source !== 'string' && !(typeof source === 'object' && source !== null && isPickedFiles(source))) {
     throw new OptionError(
@@ -60,22 +58,32 @@ export async function fromPretrained(
     source: typeof source === 'string' ? source : checkpointBlobs(source),
     options: rest,
     reportProgress: onProgress !== undefined,
+    reportDownload: onDownload !== undefined,
   };
   const connection = new Connection(worker ?? startEngineWorker(), worker === undefined);
   let thrown: { error: unknown } | undefined;
   const onAbort = (): void => connection.tell('abortLoad');
   signal?.addEventListener('abort', onAbort);
-  connection.onProgress = (progress) => {
-    if (thrown) return;
-    try {
-      onProgress?.(progress);
-    } catch (error) {
-      thrown = { error };
-      onAbort();
-    }
-  };
+  /** As without a worker, nothing more is told after an abort, and what a callback throws ends the loading. */
+  const telling =
+    <T>(tell: ((news: T) => void) | undefined) =>
+    (news: T): void => {
+      if (thrown || signal?.aborted) return;
+      try {
+        tell?.(news);
+      } catch (error) {
+        thrown = { error };
+        onAbort();
+      }
+    };
+  connection.onProgress = telling(onProgress);
+  connection.onDownload = telling(onDownload);
   try {
-    return new WorkerModel(connection, await connection.call('load', request));
+    const model = new WorkerModel(connection, await connection.call('load', request));
+    // The last news is under way with the model: what it made a callback throw is not lost.
+    if (!thrown) return model;
+    await model.dispose();
+    throw thrown.error;
   } catch (error) {
     const failure = error instanceof Error ? error : new OptionError(String(error));
     await connection.end(failure);

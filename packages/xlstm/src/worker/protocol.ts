@@ -1,4 +1,5 @@
 import type { DeviceInfo, DeviceKind, FloatDtype, LiveBuffers } from '@xlstm/device';
+import type { TransferProgress } from '@xlstm/loaders';
 import type { DecodeOptions, EncodeOptions, Tokenizer } from '@xlstm/tokenizer';
 import type { XlstmLargeConfig } from '@xlstm/xlstm-large';
 import type { FromPretrainedOptions } from '../from-pretrained.ts';
@@ -7,7 +8,7 @@ import type { CheckpointBlob } from '../picked-files.ts';
 import type { TransferredError } from './error-transfer.ts';
 
 /** Both sides must speak the same version; a page and its worker may come from different deployments. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** What a tokenizer says of itself without being asked to work. */
 export type TokenizerFacts = Pick<
@@ -43,6 +44,7 @@ export interface Calls {
     source: string | CheckpointBlob[];
     options: Readonly<Record<string, unknown>>;
     reportProgress: boolean;
+    reportDownload: boolean;
   }): ModelFacts;
   abortLoad(): void;
   createState(state: Handle): void;
@@ -85,9 +87,16 @@ export type Response =
   | { type: 'done'; id: number; value: ReturnType<Calls[CallName]> }
   | { type: 'failed'; id: number; error: TransferredError }
   | { type: 'progress'; progress: Progress }
+  | { type: 'download'; events: TransferProgress[] }
   | { type: 'prefill'; generation: Handle; done: number; total: number };
 
-const RESPONSE_TYPES: readonly string[] = ['done', 'failed', 'progress', 'prefill'] satisfies Response['type'][];
+const RESPONSE_TYPES: readonly string[] = [
+  'done',
+  'failed',
+  'progress',
+  'download',
+  'prefill',
+] satisfies Response['type'][];
 
 const CALL_NAMES = {
   load: true,
