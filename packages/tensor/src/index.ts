@@ -93,7 +93,7 @@ export {
   type BlockDiagonalLinearBackwardTargets,
   blockDiagonalLinearBackward,
 } from './ops/block-diagonal-linear-backward.ts';
-export { type CrossEntropyLossInputs, crossEntropy } from './ops/cross-entropy.ts';
+export { type CrossEntropyLossInputs, crossEntropy, requireTargets } from './ops/cross-entropy.ts';
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { type LinearBackwardInputs, type LinearBackwardTargets, linearBackward } from './ops/linear-backward.ts';
 export {

@@ -24,6 +24,7 @@ export class Tensor {
   readonly rowStride: number;
   /** Set by a tape on what it makes. */
   tape: Differentiator | undefined;
+  #origin: Tensor | undefined;
 
   constructor(buffer: DeviceBuffer, shape: readonly number[], offset = 0, rowStride: number = shape.at(-1) ?? 1) {
     this.buffer = buffer;
@@ -36,6 +37,11 @@ export class Tensor {
         `Tensor: shape [${shape}] from element ${offset} with row stride ${rowStride} needs ${last} elements, buffer "${buffer.label}" has ${buffer.length}`,
       );
     }
+  }
+
+  /** The tensor that this is a view of, or itself. */
+  get origin(): Tensor {
+    return this.#origin ?? this;
   }
 
   get dtype(): Dtype {
@@ -103,6 +109,7 @@ export class Tensor {
 
   #view(view: Tensor): Tensor {
     view.tape = this.tape;
+    view.#origin = this.origin;
     return view;
   }
 }

@@ -6,6 +6,7 @@ import {
   fillWhere,
   headLayerNorm,
   linear,
+  requireTargets,
   rmsNorm,
   type Scope,
   softCap,
@@ -153,16 +154,11 @@ export class XLSTMLarge implements Disposable {
    * @throws ShapeError when tokens and targets differ in shape.
    */
   loss(scope: Scope, tokens: Tensor, targets: Tensor, options: TrainingForwardOptions & LossOptions = {}): Tensor {
-    if (`${targets.shape}` !== `${tokens.shape}`) {
-      throw new ShapeError(`loss: targets must be [${tokens.shape}] as tokens, got [${targets.shape}]`);
-    }
+    const crossEntropyOptions = { ignoreIndex: options.ignoreIndex ?? -1, softCap: this.config.outputLogitSoftCap };
+    requireTargets('loss', tokens, targets, crossEntropyOptions);
     const hidden = this.forward(scope, tokens, options.state, options);
     const head = this.weights.find('head') ?? this.weights.get('embedding');
-    const loss = crossEntropy(
-      scope,
-      { hidden, head, targets },
-      { ignoreIndex: options.ignoreIndex ?? -1, softCap: this.config.outputLogitSoftCap },
-    );
+    const loss = crossEntropy(scope, { hidden, head, targets }, crossEntropyOptions);
     scope.release(hidden);
     return loss;
   }

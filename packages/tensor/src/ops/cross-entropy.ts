@@ -1,8 +1,14 @@
+import { DtypeError, ShapeError } from '@xlstm/device';
 import type { GradientTarget } from '../gradient.ts';
 import { addScaled } from '../kernels/add-scaled/index.ts';
 import type { Scope } from '../scope.ts';
-import type { Tensor } from '../tensor.ts';
-import { type CrossEntropyInputs, type CrossEntropyOptions, linearCrossEntropy } from './linear-cross-entropy.ts';
+import { requireContiguous, type Tensor } from '../tensor.ts';
+import {
+  type CrossEntropyInputs,
+  type CrossEntropyOptions,
+  checkOptions,
+  lossAndGradients,
+} from './linear-cross-entropy.ts';
 
 /** What `crossEntropy` reads. */
 export interface CrossEntropyLossInputs {
@@ -12,6 +18,32 @@ export interface CrossEntropyLossInputs {
   head: Tensor;
   /** `[...]` i32, contiguous: an id in 0…V−1, or `ignoreIndex` */
   targets: Tensor;
+}
+
+/**
+ * Checks the targets of a model's loss before its forward pass, which moves a state on, is queued.
+ *
+ * @throws ShapeError unless targets are of the tokens' shape, DtypeError unless they are i32, OptionError for options out of
+ * range.
+ * @example
+ * ```ts
+ * requireTargets('loss', tokens, targets, { ignoreIndex: -1 })
+ * ```
+ */
+export function requireTargets(
+  operation: string,
+  tokens: Tensor,
+  targets: Tensor,
+  options: CrossEntropyOptions = {},
+): void {
+  if (`${targets.shape}` !== `${tokens.shape}`) {
+    throw new ShapeError(`${operation}: targets must be [${tokens.shape}] as tokens, got [${targets.shape}]`);
+  }
+  requireContiguous(operation, 'targets', targets);
+  if (targets.dtype !== 'i32') {
+    throw new DtypeError(`${operation}: targets must be i32, got ${targets.dtype}; upload an Int32Array`);
+  }
+  checkOptions(operation, options);
 }
 
 /**
@@ -39,7 +71,7 @@ export function crossEntropy(
   // For a loss whose gradient is 1; multiplied by what it turns out to be.
   const dhidden = scope.isDifferentiated(hidden) ? fresh(hidden, 'gradient of hidden') : undefined;
   const dweight = scope.isDifferentiated(head) ? fresh(head, 'gradient of head') : undefined;
-  const { loss, count, tokenLosses } = linearCrossEntropy(scope, inputs, options, { dhidden, dweight });
+  const { loss, count, tokenLosses } = lossAndGradients(scope, inputs, options, { dhidden, dweight });
   scope.release(count, tokenLosses);
   const made = [
     { input: hidden, gradient: dhidden?.tensor },

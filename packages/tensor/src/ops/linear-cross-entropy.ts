@@ -77,19 +77,21 @@ export function checkTargets(ids: ArrayLike<number>, V: number, ignoreIndex = -1
   }
 }
 
-function checkOptions({ ignoreIndex = -100, softCap, logitsBytes = DEFAULT_LOGITS_BYTES }: CrossEntropyOptions) {
+/** Fills in defaults. Throws an `OptionError` that names the option at fault. */
+export function checkOptions(
+  operation: string,
+  { ignoreIndex = -100, softCap, logitsBytes = DEFAULT_LOGITS_BYTES }: CrossEntropyOptions,
+): { ignoreIndex: number; softCap: number; logitsBytes: number } {
   if (!Number.isInteger(ignoreIndex) || ignoreIndex < -(2 ** 31) || ignoreIndex >= 2 ** 31) {
-    throw new OptionError(`linearCrossEntropy: ignoreIndex must be a 32-bit integer, got ${ignoreIndex}`);
+    throw new OptionError(`${operation}: ignoreIndex must be a 32-bit integer, got ${ignoreIndex}`);
   }
   if (softCap !== undefined && !(softCap > 0 && Number.isFinite(softCap))) {
     throw new OptionError(
-      `linearCrossEntropy: softCap must be a positive finite number, got ${softCap}; leave it out for no cap`,
+      `${operation}: softCap must be a positive finite number, got ${softCap}; leave it out for no cap`,
     );
   }
   if (!(logitsBytes > 0)) {
-    throw new OptionError(
-      `linearCrossEntropy: logitsBytes must be positive, got ${logitsBytes}; leave it out for 256 MiB`,
-    );
+    throw new OptionError(`${operation}: logitsBytes must be positive, got ${logitsBytes}; leave it out for 256 MiB`);
   }
   return { ignoreIndex, softCap: softCap ?? 0, logitsBytes };
 }
@@ -149,7 +151,8 @@ function checkTensors(inputs: CrossEntropyInputs, { dhidden, dweight }: CrossEnt
  * @param inputs.scale `[1]` fp32, the incoming gradient
  * @param gradients dhidden `[..., D]` and dweight `[V, D]`, fp32, contiguous, each a buffer of its own
  * @returns loss `[1]`, count `[1]`, tokenLosses `[...]`, fp32, of the scope
- * @throws ShapeError, DtypeError or OptionError when tensors or options do not fit, before anything is queued.
+ * @throws ShapeError, DtypeError or OptionError when tensors or options do not fit, before anything is queued; GradientError
+ * on a tape that differentiates hidden or weight: use `crossEntropy` there.
  * @example
  * ```ts
  * const { loss } = linearCrossEntropy(scope, { hidden, weight: head, targets }, { softCap: 30 }, {
@@ -164,7 +167,18 @@ export function linearCrossEntropy(
   options: CrossEntropyOptions = {},
   gradients: CrossEntropyTargets = {},
 ): CrossEntropyResult {
-  const { ignoreIndex, softCap, logitsBytes } = checkOptions(options);
+  scope.refuseGradient('linearCrossEntropy', inputs.hidden, inputs.weight);
+  return lossAndGradients(scope, inputs, options, gradients);
+}
+
+/** `linearCrossEntropy` for a caller that remembers the gradients on the tape itself. */
+export function lossAndGradients(
+  scope: Scope,
+  inputs: CrossEntropyInputs,
+  options: CrossEntropyOptions,
+  gradients: CrossEntropyTargets,
+): CrossEntropyResult {
+  const { ignoreIndex, softCap, logitsBytes } = checkOptions('linearCrossEntropy', options);
   checkTensors(inputs, gradients);
   const { hidden, weight, targets, scale } = inputs;
   const { dhidden, dweight } = gradients;

@@ -93,7 +93,10 @@ const operations: readonly Operation[] = [
   operation('dropout', { x: [B, S, D] }, (scope, t) => {
     const seed = scope.tensor([2], 'u32');
     scope.device.upload(seed.buffer, Uint32Array.of(3, 4));
-    return dropout(scope, t.x, { p: 0.4, seed, stream: 1 });
+    const y = dropout(scope, t.x, { p: 0.4, seed, stream: 1 });
+    scope.release(seed);
+    scope.device.upload(scope.tensor([2], 'u32').buffer, Uint32Array.of(5, 6));
+    return y;
   }),
 ];
 

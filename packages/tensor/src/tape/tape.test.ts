@@ -1,10 +1,12 @@
-import { Arena, createCpuDevice, type Device, GradientError, ShapeError } from '@xlstm/device';
+import { Arena, createCpuDevice, type Device, DisposedError, GradientError, ShapeError } from '@xlstm/device';
 import { Random } from '@xlstm-tooling/kernel-harness';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import { describe, expect, it } from 'vitest';
+import { swiglu } from '../kernels/gated-activation/index.ts';
 import { addInPlace, residual } from '../kernels/residual/index.ts';
 import { rmsNorm } from '../kernels/rms-norm/index.ts';
 import { linear } from '../ops/linear.ts';
+import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
 import type { TrainableParameter } from '../parameter.ts';
 import { Parameters } from '../parameters.ts';
 import { Scope } from '../scope.ts';
@@ -232,6 +234,75 @@ describe('Tape', () => {
     const y = linear(tape, x, parameters.get('down'));
     expect(() => addInPlace(tape, y, x)).toThrow(/addInPlace: has no gradient.*new Scope\(tape.arena\)/);
     expect(() => addInPlace(tape, tape.tensor([ROWS, D]), x)).not.toThrow();
+  });
+
+  it('refuses a loss whose gradients the caller keeps, where crossEntropy belongs', () => {
+    const { parameters, x, arena, device } = setUp();
+    const tape = new Tape(arena, { parameters: parameters.list() });
+    const targets = new Tensor(device.from('i32', new Int32Array(ROWS)), [ROWS]);
+    const inputs = { hidden: linear(tape, x, parameters.get('down')), weight: x, targets };
+    expect(() => linearCrossEntropy(tape, inputs)).toThrow(/linearCrossEntropy: has no gradient/);
+    expect(() => linearCrossEntropy(new Scope(arena), inputs)).not.toThrow();
+  });
+
+  it('says before any gradient is changed that something they need was disposed', async () => {
+    const dispose: Record<string, (f: ReturnType<typeof setUp> & { normed: Tensor }) => Tensor> = {
+      'which rmsNorm needs for its gradients': ({ x }) => x,
+      'which linear needs for its gradients': ({ normed }) => normed,
+      'a parameter': ({ parameters }) => parameters.get('down'),
+      'where a gradient goes': ({ parameters }) => parameters.list()[0]!.gradient,
+      'the gradient to start from': ({ dy }) => dy,
+    };
+    for (const [what, choose] of Object.entries(dispose)) {
+      const made = setUp();
+      const { parameters, x, dy, arena, device } = made;
+      const tape = new Tape(arena, { parameters: parameters.list() });
+      const normed = rmsNorm(tape, x, parameters.get('norm'));
+      const y = linear(tape, normed, parameters.get('down'));
+      choose({ ...made, normed }).buffer.dispose();
+      expect(() => y.backward(dy)).toThrow(DisposedError);
+      expect(() => y.backward(dy)).toThrow(new RegExp(`backward: ".+" \\[.+\\], ${what}, was disposed`));
+      for (const { gradient } of parameters.list().slice(1)) {
+        expect((await floats(device, gradient)).every((value) => value === 0)).toBe(true);
+      }
+    }
+  });
+
+  it('refuses a tensor that was released, whose buffer may hold another one', () => {
+    const { parameters, x, arena } = setUp();
+    const tape = new Tape(arena, { parameters: parameters.list() });
+    const y = linear(tape, x, parameters.get('up'));
+    const half = y.columns(0, D);
+    tape.release(y);
+    linear(tape, x, parameters.get('up'));
+    expect(() => swiglu(tape, half, half)).toThrow(/swiglu: "linear" \[5,6\] was released before/);
+    const kept = linear(tape, x, parameters.get('down'));
+    linear(tape, kept, parameters.get('down'));
+    tape.release(kept);
+    expect(() => tape.release(kept)).toThrow(/tape.release: "linear" \[5,6\] was released before/);
+  });
+
+  it('watches inputs, not parameters or results, whose own gradients would be lost', () => {
+    const { parameters, x, arena } = setUp();
+    const tape = new Tape(arena, { parameters: parameters.list() });
+    expect(() => tape.watch(parameters.get('down'))).toThrow(GradientError);
+    const y = linear(tape, tape.watch(x), parameters.get('down'));
+    expect(() => tape.watch(y)).toThrow(/watch: "linear" \[5,6\] is a parameter or was computed on this tape/);
+    const gradient = tape.gradient(x).buffer;
+    expect(tape.gradient(tape.watch(x)).buffer).toBe(gradient);
+  });
+
+  it('refuses to compute twice what reads a differentiated tensor that is none of its inputs', () => {
+    const { parameters, x, arena } = setUp();
+    const tape = new Tape(arena, { parameters: parameters.list() });
+    const y = linear(tape, x, parameters.get('down'));
+    const outer = (scope: Scope, input: Tensor) => residual(scope, input, y);
+    expect(() => tape.recompute('block', [x], outer)).toThrow(
+      /block \/ residual: "linear" \[5,6\] is being differentiated.*pass it to recompute/,
+    );
+    const inner = (scope: Scope, input: Tensor) => (scope as Tape).recompute('inner', [input], outer);
+    expect(() => tape.recompute('block', [x], inner)).toThrow(/block \/ inner \/ residual: "linear"/);
+    expect(() => tape.recompute('block', [x, y], outer)).not.toThrow();
   });
 
   it('refuses a gradient of another length, and the gradient of what is not watched', () => {

@@ -1,4 +1,12 @@
-import { type Arena, type DeviceBuffer, GradientError, OptionError, ShapeError } from '@xlstm/device';
+import {
+  type Arena,
+  type DeviceBuffer,
+  DeviceError,
+  DisposedError,
+  GradientError,
+  OptionError,
+  ShapeError,
+} from '@xlstm/device';
 import { fill } from '../kernels/fill/index.ts';
 import type { TrainableParameter } from '../parameter.ts';
 import { type DifferentiableOperation, Scope } from '../scope.ts';
@@ -40,11 +48,15 @@ export class Tape extends Scope {
   readonly #pins = new Map<DeviceBuffer, number>();
   /** Released by the caller while pinned. */
   readonly #unwanted = new Set<DeviceBuffer>();
+  /** Handed back by the caller: their buffers may hold something else by now. */
+  readonly #released = new WeakSet<Tensor>();
   readonly #watched = new Map<DeviceBuffer, DeviceBuffer>();
   readonly #parameters: readonly Differentiable[];
   #anomalies: AnomalyWatch | undefined;
   /** What the names of operations start with in anomalies. */
   #within = '';
+  /** Of what is computed twice: what its tensors must not be, since their gradients would be lost. */
+  #forbidden: ((tensor: Tensor) => boolean) | undefined;
   #finished = false;
 
   constructor(arena: Arena, options: TapeOptions = {}) {
@@ -70,9 +82,19 @@ export class Tape extends Scope {
     return this.#nodes.length;
   }
 
-  /** Asks for the gradient of a tensor that is an input of the computation; read it with `gradient` afterwards. */
+  /**
+   * Asks for the gradient of a tensor that is an input of the computation; read it with `gradient` afterwards.
+   *
+   * @throws GradientError for a parameter or a result of the computation, which would lose its own gradient.
+   */
   watch(tensor: Tensor): Tensor {
     this.#assertOpen('watch');
+    if (this.#watched.has(tensor.buffer)) return tensor;
+    if (this.#values.has(tensor.buffer)) {
+      throw new GradientError(
+        `watch: "${tensor.buffer.label}" [${tensor.shape}] is a parameter or was computed on this tape; watch inputs, before they are used`,
+      );
+    }
     const gradient = this.arena.alloc('fp32', tensor.buffer.length, `gradient of ${tensor.buffer.label}`);
     this.device.clear(gradient);
     this.#watched.set(tensor.buffer, gradient);
@@ -102,10 +124,13 @@ export class Tape extends Scope {
   }
 
   override release(...tensors: Tensor[]): void {
-    for (const { buffer } of tensors) {
-      this.assertLive('tape.release', buffer);
-      if (this.#pins.has(buffer)) this.#unwanted.add(buffer);
-      else this.giveBack(buffer);
+    for (const tensor of tensors) {
+      this.assertLive('tape.release', tensor.buffer);
+      if (this.#unwanted.has(tensor.buffer)) {
+        throw new DeviceError(`tape.release: "${tensor.buffer.label}" [${tensor.shape}] was released before`);
+      }
+      this.#handBack(tensor.buffer);
+      this.#released.add(tensor.origin);
     }
   }
 
@@ -114,7 +139,7 @@ export class Tape extends Scope {
     if (this.owns(buffer) && !this.#pins.has(buffer)) return tensor;
     const copy = this.tensor(tensor.shape, tensor.dtype, buffer.label);
     this.device.copy(buffer, copy.buffer, tensor.offset, 0, elementCount(tensor.shape));
-    if (this.owns(buffer)) this.release(tensor);
+    if (this.owns(buffer)) this.#handBack(buffer);
     return copy;
   }
 
@@ -130,6 +155,18 @@ export class Tape extends Scope {
 
   override record(operation: DifferentiableOperation): void {
     this.#assertOpen(operation.name);
+    const released = operation.inputs.find((input) => input && this.#released.has(input.origin));
+    if (released) {
+      throw new DeviceError(
+        `${operation.name}: "${released.buffer.label}" [${released.shape}] was released before; release it after its last use`,
+      );
+    }
+    const lost = this.#forbidden && operation.inputs.find((input) => input && this.#forbidden!(input));
+    if (lost) {
+      throw new GradientError(
+        `${this.#within}${operation.name}: "${lost.buffer.label}" [${lost.shape}] is being differentiated, but is no input of what is computed twice; pass it to recompute among the inputs`,
+      );
+    }
     const inputs = this.#valuesOf(operation.inputs);
     this.#anomalies?.add(`${this.#within}${operation.name}`, operation);
     if (inputs.size === 0) {
@@ -146,6 +183,7 @@ export class Tape extends Scope {
    * @param compute makes one tensor from `inputs`, in the scope that it is given; it must queue the same work each time
    * @param advances buffers that `compute` reads and moves on, such as a recurrent state: the second time it starts from
    * what they held the first time, and they end as the first time left them
+   * @throws GradientError when `compute` reads what is being differentiated and is neither a parameter nor among `inputs`.
    * @example
    * ```ts
    * x = tape.recompute('block 3', [x], (scope, x) => block.forward(scope, x))
@@ -162,6 +200,9 @@ export class Tape extends Scope {
     const once = new Tape(this.arena);
     once.#anomalies = this.#anomalies;
     once.#within = `${this.#within}${name} / `;
+    const allowed = new Set([...inputs, ...this.#parameters.map(({ value }) => value)].map(({ buffer }) => buffer));
+    once.#forbidden = (tensor) =>
+      !allowed.has(tensor.buffer) && (this.#values.has(tensor.buffer) || (this.#forbidden?.(tensor) ?? false));
     const inside = compute(once, ...inputs);
     // The result moves to this tape; everything else goes back to the arena.
     const output = this.tensor(inside.shape, inside.dtype, name);
@@ -214,7 +255,8 @@ export class Tape extends Scope {
    * See `Tensor.backward`.
    *
    * @throws GradientError when called twice, or for a tensor that nothing watched led to; ShapeError when `gradient`
-   * has another shape or is missing for a tensor of more than one element.
+   * has another shape or is missing for a tensor of more than one element; DisposedError when something that the gradients
+   * need was disposed. No gradient is changed then.
    */
   backward(output: Tensor, gradient?: Tensor): void {
     this.#assertOpen('backward');
@@ -234,6 +276,7 @@ export class Tape extends Scope {
     else if (elementCount(output.shape) !== 1) {
       throw new ShapeError(`backward: [${output.shape}] is no scalar; pass the gradient to start from`);
     }
+    this.#assertUndisposed(gradient);
     this.#finished = true;
     const start = value.gradientOf(output);
     if (gradient) this.device.copy(gradient.buffer, start.buffer, 0, 0, elementCount(output.shape));
@@ -286,6 +329,12 @@ export class Tape extends Scope {
     for (const buffer of saved) this.#unpin(buffer);
   }
 
+  /** Gives a buffer back to the arena, or has it given back once no gradient needs it. */
+  #handBack(buffer: DeviceBuffer): void {
+    if (this.#pins.has(buffer)) this.#unwanted.add(buffer);
+    else this.giveBack(buffer);
+  }
+
   #unpin(buffer: DeviceBuffer): void {
     const pins = this.#pins.get(buffer)! - 1;
     if (pins > 0) {
@@ -314,6 +363,24 @@ export class Tape extends Scope {
       if (tensor && value) values.set(tensor, value);
     }
     return values;
+  }
+
+  /** Throws a `DisposedError` unless everything that the gradients are made from, and go to, is still there. */
+  #assertUndisposed(start: Tensor | undefined): void {
+    const requireLive = (tensor: Tensor | undefined, what: string) => {
+      if (!tensor?.buffer.disposed) return;
+      throw new DisposedError(
+        `backward: "${tensor.buffer.label}" [${tensor.shape}], ${what}, was disposed; keep it until backward() was called`,
+      );
+    };
+    requireLive(start, 'the gradient to start from');
+    for (const { value, gradient } of this.#parameters) {
+      requireLive(value, 'a parameter');
+      requireLive(gradient, 'where a gradient goes');
+    }
+    for (const { operation } of this.#nodes) {
+      for (const tensor of operation.saved) requireLive(tensor, `which ${operation.name} needs for its gradients`);
+    }
   }
 
   #assertOpen(operation: string): void {

@@ -1,4 +1,4 @@
-import { type DeviceBuffer, ShapeError } from '@xlstm/device';
+import { type DeviceBuffer, OptionError, ShapeError } from '@xlstm/device';
 import {
   type Operand,
   type SlstmShape,
@@ -57,7 +57,7 @@ function asGradient(target: GradientTarget | undefined) {
  * The sLSTM cell over a sequence, differentiable on a tape: see `slstm` of `@xlstm/mlstm-kernels` for equations.
  *
  * @returns y `[B, S, NH·DH]` fp32
- * @throws ShapeError when shapes disagree. Source: xLSTM (2405.04517), section 2.2.
+ * @throws ShapeError when shapes disagree, OptionError for a bound that is not positive. Source: xLSTM (2405.04517), section 2.2.
  * @example
  * ```ts
  * const y = slstmCell(tape, { x: gates, recurrent, bias }, { heads: 4 })
@@ -68,6 +68,12 @@ export function slstmCell(scope: Scope, inputs: SlstmCellInputs, options: SlstmC
   const { state, gradientRecurrentCut, gradientRecurrentClipval, forwardClipval } = options;
   const shape = shapeOf(inputs, options.heads);
   const { B, S, NH, DH } = shape;
+  const clip = gradientRecurrentClipval;
+  if (clip !== undefined && !(clip > 0 && Number.isFinite(clip))) {
+    throw new OptionError(
+      `slstmCell: gradientRecurrentClipval must be a finite number > 0, got ${clip}; leave it out for no bound`,
+    );
+  }
   const forward = forwardClipval === undefined ? {} : { forwardClip: forwardClipval };
   const y = scope.tensor([B, S, NH * DH], 'fp32', 'slstm y');
   const rows = (tensor: Tensor): Operand => ({ buffer: tensor.buffer, layout: sequenceMajor(shape, DH) });
@@ -108,7 +114,7 @@ export function slstmCell(scope: Scope, inputs: SlstmCellInputs, options: SlstmC
         {
           ...forward,
           ...(gradientRecurrentCut ? { gradientRecurrentCut } : {}),
-          ...(gradientRecurrentClipval === undefined ? {} : { gradientRecurrentClip: gradientRecurrentClipval }),
+          ...(clip === undefined ? {} : { gradientRecurrentClip: clip }),
         },
       );
     },

@@ -102,6 +102,11 @@ describe('parseBlockStackConfig', () => {
     ['a block that is no object', { ...BOTH, mlstm_block: 3 }, /mlstm_block must be an object of fields, got 3/],
     ['a layer that is no object', { ...BOTH, slstm_block: { slstm: 'x' } }, /slstm_block\.slstm must be an object/],
     ['an index past the end', { ...BOTH, slstm_at: [1, 3] }, /slstm_at names block 3; with num_blocks 3 .* 0…2/],
+    [
+      'an index past the end where all blocks are sLSTM blocks anyway',
+      { ...BOTH, mlstm_block: null, slstm_at: [3] },
+      /slstm_at names block 3/,
+    ],
     ['a negative index', { ...BOTH, slstm_at: [-1] }, /slstm_at names block -1/],
     ['an index that is no integer', { ...BOTH, slstm_at: ['1'] }, /slstm_at names block "1"/],
     [

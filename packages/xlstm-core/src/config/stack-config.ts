@@ -50,13 +50,12 @@ function asObject(input: ConfigInput): unknown {
 }
 
 function parseSlstmAt(raw: unknown, numBlocks: number): readonly number[] {
-  const every = Array.from({ length: numBlocks }, (_, block) => block);
-  if (raw === 'all') return every;
+  if (raw === 'all') return Array.from({ length: numBlocks }, (_, block) => block);
   if (raw === undefined) return [];
   if (!Array.isArray(raw))
     throw new ConfigError(`config: slstm_at must be a list of block indices or "all", got ${JSON.stringify(raw)}`);
   for (const index of raw as unknown[]) {
-    if (!every.includes(index as number)) {
+    if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= numBlocks) {
       throw new ConfigError(
         `config: slstm_at names block ${JSON.stringify(index)}; with num_blocks ${numBlocks} the indices are 0…${numBlocks - 1}`,
       );
@@ -74,8 +73,9 @@ function parseStack(fields: Fields): XlstmBlockStackConfig {
     throw new ConfigError('config: give mlstm_block or slstm_block; a stack without either has no blocks to make');
   }
   // As in the reference: without an mLSTM block every block is an sLSTM block.
-  const slstmAt = parseSlstmAt(rawMlstm === undefined ? 'all' : fields.raw('slstm_at'), numBlocks);
-  fields.ignore('slstm_at', '_block_map');
+  const named = parseSlstmAt(fields.raw('slstm_at'), numBlocks);
+  const slstmAt = rawMlstm === undefined ? parseSlstmAt('all', numBlocks) : named;
+  fields.ignore('_block_map');
   let mlstm: MlstmLayerConfig | undefined;
   if (rawMlstm !== undefined) {
     const block = new Fields('mlstm_block', rawMlstm);

@@ -39,7 +39,7 @@ export class XLSTMBlockStack implements Disposable {
    */
   forward(scope: Scope, x: Tensor, options: ModelForwardOptions = {}): Tensor {
     requireSequence('XLSTMBlockStack.forward', x, this.config.embeddingDim);
-    options.state?.assertUsable('XLSTMBlockStack.forward', x.shape[0]!);
+    this.#layers.check('XLSTMBlockStack.forward', x.shape[0]!, options);
     return this.#layers.forward(scope, x, options);
   }
 

@@ -13,18 +13,21 @@ export function stateBuffers({ conv, cell }: LayerState): DeviceBuffer[] {
 export class XlstmCoreState implements Disposable {
   readonly device: Device;
   readonly batch: number;
+  /** Kind and sizes of every block; a model takes states of its own layout alone. */
+  readonly layout: string;
   readonly blocks: readonly LayerState[];
   /** Steps read so far. */
   position = 0;
   #disposed = false;
 
   /** @throws ShapeError when batch is no positive integer; nothing stays allocated when the device refuses. */
-  constructor(device: Device, batch: number, create: readonly ((batch: number) => LayerState)[]) {
+  constructor(device: Device, batch: number, layout: string, create: readonly ((batch: number) => LayerState)[]) {
     if (!Number.isInteger(batch) || batch < 1) {
       throw new ShapeError(`createState: batch must be a positive integer, got ${batch}`);
     }
     this.device = device;
     this.batch = batch;
+    this.layout = layout;
     const blocks: LayerState[] = [];
     try {
       for (const block of create) blocks.push(block(batch));

@@ -239,6 +239,33 @@ await describeDevices('XLSTMLMModel', (device, kind) => {
       expect(() => model.loss(scope, tokens, tokens.reshape([4, 2]))).toThrow(
         /loss: targets must be \[2,4\] as tokens, got \[4,2\]/,
       );
+      const own = model.createState(2);
+      const eight = device.from('fp32', new Float32Array(8));
+      expect(() => model.loss(scope, tokens, new Tensor(eight, [2, 4]), { state: own })).toThrow(
+        /XLSTMLMModel\.loss: targets must be i32, got fp32/,
+      );
+      expect(() => model.loss(scope, tokens, tokens, { state: own, ignoreIndex: 0.5 })).toThrow(
+        /XLSTMLMModel\.loss: ignoreIndex must be a 32-bit integer, got 0.5/,
+      );
+      expect(() => model.forward(scope, tokens, { state: own, dropout: new Tensor(eight, [8]) })).toThrow(
+        /XLSTMLMModel\.forward: dropout must be \[2\], got \[8\]/,
+      );
+      expect(() => model.forward(scope, tokens, { state: own, dropout: new Tensor(eight, [2]) })).toThrow(
+        /XLSTMLMModel\.forward: dropout must be u32, got fp32/,
+      );
+      for (const other of [{ num_blocks: 1, slstm_at: [] }, { slstm_at: [0] }, { num_blocks: 3 }]) {
+        const maker = new XLSTMLMModel(device, { ...SMALL, ...other });
+        const foreign = maker.createState(2);
+        expect(() => model.forward(scope, tokens, { state: foreign })).toThrow(
+          /XLSTMLMModel\.forward: the state is of blocks .*, the model has mLSTM .*\| sLSTM .*; create it with/,
+        );
+        expect(foreign.position).toBe(0);
+        foreign.dispose();
+        maker.dispose();
+      }
+      expect(own.position).toBe(0);
+      for (const { cell } of own.blocks) expect((await device.read(cell)).every((value) => value === 0)).toBe(true);
+      own.dispose();
       expect(state.position).toBe(0);
       state.dispose();
       expect(() => model.forward(scope, tokens, { state })).toThrow(DisposedError);
@@ -261,7 +288,7 @@ await describeDevices('XLSTMLMModel', (device, kind) => {
     const refuse = () => {
       throw new RangeError('no room');
     };
-    expect(() => new XlstmCoreState(device, 1, [made, refuse])).toThrow('no room');
+    expect(() => new XlstmCoreState(device, 1, '', [made, refuse])).toThrow('no room');
     expect(device.liveBuffers()).toEqual(before);
   });
 

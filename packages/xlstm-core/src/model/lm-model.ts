@@ -4,6 +4,7 @@ import {
   dropout,
   embedding,
   linear,
+  requireTargets,
   type Scope,
   type Tensor,
   type TrainableParameter,
@@ -84,15 +85,10 @@ export class XLSTMLMModel implements Disposable {
    * @returns `[1]` fp32; on a tape, call `backward()` on it
    */
   loss(scope: Scope, tokens: Tensor, targets: Tensor, options: LossOptions = {}): Tensor {
-    if (`${targets.shape}` !== `${tokens.shape}`) {
-      throw new ShapeError(`XLSTMLMModel.loss: targets must be [${tokens.shape}] as tokens, got [${targets.shape}]`);
-    }
+    const ignoreIndex = options.ignoreIndex ?? IGNORE_INDEX;
+    requireTargets('XLSTMLMModel.loss', tokens, targets, { ignoreIndex });
     const hidden = this.#hidden('XLSTMLMModel.loss', scope, tokens, options);
-    const loss = crossEntropy(
-      scope,
-      { hidden, head: this.#head(), targets },
-      { ignoreIndex: options.ignoreIndex ?? IGNORE_INDEX },
-    );
+    const loss = crossEntropy(scope, { hidden, head: this.#head(), targets }, { ignoreIndex });
     scope.release(hidden);
     return loss;
   }
@@ -155,7 +151,7 @@ export class XLSTMLMModel implements Disposable {
     if (tokens.shape.length !== 2 || tokens.rows * tokens.cols === 0) {
       throw new ShapeError(`${operation}: tokens must be [B, S], got [${tokens.shape}]`);
     }
-    options.state?.assertUsable(operation, tokens.shape[0]!);
+    this.#layers.check(operation, tokens.shape[0]!, options);
     const embedded = embedding(scope, tokens, this.#parameters.values.get(EMBEDDING));
     const { dropout: seed } = options;
     const { dropout: p, addEmbeddingDropout } = this.config;

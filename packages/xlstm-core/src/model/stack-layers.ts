@@ -1,4 +1,5 @@
-import { type Parameters, type Scope, Tape, Tensor } from '@xlstm/tensor';
+import { DtypeError, ShapeError } from '@xlstm/device';
+import { type Parameters, requireContiguous, type Scope, Tape, Tensor } from '@xlstm/tensor';
 import type { XlstmBlockStackConfig } from '../config/stack-config.ts';
 import { constant } from '../initialisers/initialisers.ts';
 import { Block, layerNorm, planBlock } from '../layers/block.ts';
@@ -26,6 +27,17 @@ export function planStack(prefix: string, config: XlstmBlockStackConfig): Parame
   return [...blocks.flat(), ...norm];
 }
 
+/** Kind and sizes of the past of every block, such as `mLSTM 64 (4 heads, 4 inputs) | sLSTM 32 (4 heads, 4 inputs)`. */
+function stateLayout({ numBlocks, slstmAt, embeddingDim, mlstm, slstm }: XlstmBlockStackConfig): string {
+  const blocks = Array.from({ length: numBlocks }, (_, index) => {
+    const isSlstm = slstmAt.includes(index);
+    const { numHeads, conv1dKernelSize } = isSlstm ? slstm! : mlstm!;
+    const width = isSlstm ? embeddingDim : mlstm!.innerDim;
+    return `${isSlstm ? 'sLSTM' : 'mLSTM'} ${width} (${numHeads} heads, ${conv1dKernelSize} inputs)`;
+  });
+  return blocks.join(' | ');
+}
+
 /** The blocks and the norm after them, over parameters that a stack or a model owns. */
 export class StackLayers {
   readonly #parameters: Parameters;
@@ -33,11 +45,13 @@ export class StackLayers {
   readonly #prefix: string;
   readonly #blocks: readonly Block[];
   readonly #zeros: Tensor;
+  readonly #stateLayout: string;
 
   constructor(parameters: Parameters, config: XlstmBlockStackConfig, prefix: string) {
     this.#parameters = parameters;
     this.#config = config;
     this.#prefix = prefix;
+    this.#stateLayout = stateLayout(config);
     const D = config.embeddingDim;
     const zeros = parameters.device.alloc('fp32', D, { owner: 'parameters', label: 'norm without weight' });
     this.#zeros = new Tensor(zeros, [D]);
@@ -45,6 +59,19 @@ export class StackLayers {
       { length: config.numBlocks },
       (_, index) => new Block(parameters, `${prefix}blocks.${index}`, config, index, this.#zeros),
     );
+  }
+
+  /** Throws unless state and dropout go with these layers and a batch: before a block moves the state on. */
+  check(operation: string, batch: number, { state, dropout }: ModelForwardOptions): void {
+    state?.assertUsable(operation, batch);
+    if (state && state.layout !== this.#stateLayout) {
+      throw new ShapeError(
+        `${operation}: the state is of blocks ${state.layout}, the model has ${this.#stateLayout}; create it with the model's createState`,
+      );
+    }
+    if (!dropout) return;
+    requireContiguous(operation, 'dropout', dropout, [2]);
+    if (dropout.dtype !== 'u32') throw new DtypeError(`${operation}: dropout must be u32, got ${dropout.dtype}`);
   }
 
   /** `x [B, S, D]` → `[B, S, D]`; x stays the caller's. */
@@ -71,6 +98,7 @@ export class StackLayers {
     return new XlstmCoreState(
       this.#parameters.device,
       batch,
+      this.#stateLayout,
       this.#blocks.map((block) => (of: number) => block.createState(of)),
     );
   }

@@ -31,6 +31,7 @@ export function addScaled(scope: Scope, x: Tensor, scale: Tensor, target: Gradie
   requireContiguous('addScaled', 'x', x);
   requireContiguous('addScaled', 'scale', scale, [1]);
   requireContiguous('addScaled', 'target', target.tensor, x.shape);
+  scope.refuseGradient('addScaled', x, scale, target.tensor);
   scope.device.launch(addScaledKernel, {
     buffers: { x: x.buffer, scale: scale.buffer, y: target.tensor.buffer },
     params: { count: elementCount(x.shape), accumulate: target.accumulate ? 1 : 0 },

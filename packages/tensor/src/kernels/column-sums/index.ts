@@ -78,6 +78,7 @@ export function columnSums(scope: Scope, x: Tensor, target: GradientTarget): voi
   if (tensor.buffer === x.buffer) {
     throw new OptionError('columnSums: target must have a buffer of its own, got that of x; allocate another');
   }
+  scope.refuseGradient('columnSums', x, tensor);
   if (x.cols === 0) return;
   if (x.rows === 0) {
     if (!accumulate) scope.device.clear(tensor.buffer);

@@ -80,7 +80,7 @@ export function dropout(scope: Scope, x: Tensor, options: DropoutOptions): Tenso
     name: 'dropout',
     inputs: [x],
     outputs: [y],
-    saved: [],
+    saved: [options.seed],
     backward: (gradients) => {
       dropoutBackward(gradients.scope, { ...options, dy: gradients.of(y)! }, { dx: gradients.target(x) });
     },
