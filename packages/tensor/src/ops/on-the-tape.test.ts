@@ -6,15 +6,18 @@ import { gelu, silu } from '../kernels/activation/index.ts';
 import { causalConv } from '../kernels/causal-conv/index.ts';
 import { copyColumns } from '../kernels/copy-columns/index.ts';
 import { dropout } from '../kernels/dropout/index.ts';
+import { fillWhere } from '../kernels/fill-where/index.ts';
 import { gatedActivation, swiglu } from '../kernels/gated-activation/index.ts';
 import { gatedSkip } from '../kernels/gated-skip/index.ts';
 import { headLayerNorm } from '../kernels/head-layer-norm/index.ts';
+import { residual } from '../kernels/residual/index.ts';
 import { softCap, softCapInPlace } from '../kernels/soft-cap/index.ts';
 import { Scope } from '../scope.ts';
 import { Tape } from '../tape/tape.ts';
 import type { Tensor } from '../tensor.ts';
 import { dot, uploaded } from '../testing/finite-differences.ts';
 import { blockDiagonalLinear, blockDiagonalLinears } from './block-diagonal-linear.ts';
+import { linear } from './linear.ts';
 
 const [B, S, D, K] = [2, 5, 4, 4];
 
@@ -90,6 +93,36 @@ const operations: readonly Operation[] = [
         { x: wide.columns(D, D), weight: v, bias },
       ]),
   ),
+  operation('gatedActivation of one tensor twice', { x: [B, S, D] }, (scope, t) =>
+    gatedActivation(scope, t.x, t.x, 'gelu'),
+  ),
+  operation('swiglu of columns that overlap', { wide: [B, S, D + 1] }, (scope, t) =>
+    swiglu(scope, t.wide.columns(0, D), t.wide.columns(1, D)),
+  ),
+  operation('gatedSkip of one tensor', { x: [B, S, D], skip: [D] }, (scope, { x, skip }) =>
+    gatedSkip(scope, { h: x, skip, a: x, z: x }),
+  ),
+  operation('headLayerNorm that its input gates', { x: [B, S, D], weight: [D] }, (scope, t) =>
+    headLayerNorm(scope, t.x, t.weight, { heads: 2, eps: 0.5, gate: t.x, bias: t.weight }),
+  ),
+  operation('a square', { x: [D, D] }, (scope, t) => residual(scope, linear(scope, t.x, t.x), t.x)),
+  operation('blockDiagonalLinears of views of one input', { x: [B, S, D], weight: [2, 2, 2] }, (scope, t) =>
+    blockDiagonalLinears(scope, [
+      { x: t.x.columns(0, D), weight: t.weight },
+      { x: t.x.columns(0, D), weight: t.weight },
+    ]),
+  ),
+  operation('fillWhere of columns', { wide: [B, S, 3 * D] }, (scope, t) => {
+    const ids = scope.tensor([B, S], 'i32');
+    scope.device.upload(
+      ids.buffer,
+      Int32Array.from({ length: B * S }, (_, at) => at % 3),
+    );
+    const y = fillWhere(scope, t.wide.columns(D, D), { ids, id: 1, value: 0.5 });
+    scope.release(ids);
+    scope.tensor([B, S], 'i32');
+    return y;
+  }),
   operation('dropout', { x: [B, S, D] }, (scope, t) => {
     const seed = scope.tensor([2], 'u32');
     scope.device.upload(seed.buffer, Uint32Array.of(3, 4));

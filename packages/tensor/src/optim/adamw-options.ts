@@ -33,6 +33,9 @@ function requireRange(name: string, value: unknown, good: boolean, expected: str
 
 /** Fills in defaults. @throws OptionError for an unknown option or one outside its range. */
 export function checkAdamWOptions(options: AdamWOptions): CheckedAdamWOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError(`AdamW: options must be an object with lr, got ${options}`);
+  }
   const unknown = Object.keys(options).find((name) => !NAMES.includes(name));
   if (unknown) throw new OptionError(`AdamW: no option is called ${unknown}; it takes ${NAMES.join(', ')}`);
   const { lr, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01, maxGradNorm } = options;

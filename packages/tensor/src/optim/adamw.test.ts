@@ -236,6 +236,7 @@ await describeDevices('AdamW', (device: Device) => {
     [{ lr: 1, weightDecay: -1 }, /weightDecay must be a finite number from 0, got -1/],
     [{ lr: 1, maxGradNorm: 0 }, /maxGradNorm must be a positive finite number; .*, got 0/],
     [{ lr: 1, momentum: 0.9 } as AdamWOptions, /no option is called momentum; it takes lr, betas/],
+    [undefined as unknown as AdamWOptions, /options must be an object with lr, got undefined/],
   ])('refuses the options %o', (options, text) => {
     const parameters = parametersOf(data(new Random(14)));
     expect(() => new AdamW(device, parameters, options)).toThrow(OptionError);

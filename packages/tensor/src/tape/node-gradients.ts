@@ -1,5 +1,6 @@
 import { type DeviceBuffer, GradientError } from '@xlstm/device';
 import type { GradientTarget } from '../gradient.ts';
+import { addTo } from '../kernels/copy-columns/index.ts';
 import { addInPlace } from '../kernels/residual/index.ts';
 import type { DifferentiableOperation, OperationGradients, Scope } from '../scope.ts';
 import type { Tensor } from '../tensor.ts';
@@ -28,12 +29,23 @@ function coverTogether(views: readonly Tensor[]): boolean {
   );
 }
 
+/** Whether two tensors may have an element in common; no only where they certainly have none. */
+function mayOverlap(a: Tensor, b: Tensor): boolean {
+  if (a.buffer !== b.buffer) return false;
+  if (a.rowStride !== b.rowStride) return true;
+  const apart = (((b.offset - a.offset) % a.rowStride) + a.rowStride) % a.rowStride;
+  return apart < a.cols || a.rowStride - apart < b.cols;
+}
+
 /** The gradients of one operation while it is differentiated. */
 export class NodeGradients implements OperationGradients {
   readonly scope: Scope;
   readonly #name: string;
   readonly #inputs: ReadonlyMap<Tensor, Value>;
   readonly #outputs: ReadonlyMap<Tensor, Value>;
+  readonly #handedOut: Tensor[] = [];
+  /** Gradients of what is an input twice: kernels write several targets at once, so each needs elements of its own. */
+  readonly #ofSecondUses: { gradient: Tensor; sum: Tensor }[] = [];
 
   constructor(scope: Scope, name: string, inputs: ReadonlyMap<Tensor, Value>, outputs: ReadonlyMap<Tensor, Value>) {
     this.scope = scope;
@@ -67,9 +79,22 @@ export class NodeGradients implements OperationGradients {
     }
     const targets = inputs.map((input) => {
       const value = input && this.#inputs.get(input);
-      return value && { tensor: value.gradientOf(input), accumulate: !replaced.has(value) };
+      if (!value) return undefined;
+      const sum = value.gradientOf(input);
+      if (this.#handedOut.some((other) => mayOverlap(other, sum))) {
+        const gradient = this.scope.tensor(input.shape, 'fp32', 'gradient of a second use');
+        this.#ofSecondUses.push({ gradient, sum });
+        return { tensor: gradient, accumulate: false };
+      }
+      this.#handedOut.push(sum);
+      return { tensor: sum, accumulate: !replaced.has(value) };
     });
     return targets as { [K in keyof T]: GradientTarget | undefined };
+  }
+
+  /** To be called when the operation has written all of its targets. */
+  finish(): void {
+    for (const { gradient, sum } of this.#ofSecondUses) addTo(this.scope, sum, gradient);
   }
 
   share(output: Tensor, input: Tensor | undefined): void {

@@ -136,6 +136,33 @@ await describeDevices('Tape', (device) => {
     arena.dispose();
   });
 
+  it('computes a second time with views of one tensor, and the tensor, as inputs', async () => {
+    const { parameters, x, dy, arena } = fixture(device);
+    const run = async (recompute: boolean) => {
+      parameters.zeroGradients();
+      const tape = new Tape(arena, { parameters: parameters.list() });
+      const wide = linear(tape, x, parameters.get('up'));
+      const inputs = [wide.columns(1, D), wide.columns(D, D), wide, wide] as const;
+      const compute = (scope: Scope, a: Tensor, b: Tensor, c: Tensor, d: Tensor) =>
+        linear(scope, swiglu(scope, a, b), parameters.get('down'), {
+          addTo: swiglu(scope, c.columns(0, D), d.columns(1, D)),
+        });
+      const y = recompute
+        ? tape.recompute('part', inputs, compute as (scope: Scope, ...given: Tensor[]) => Tensor)
+        : compute(tape, ...inputs);
+      y.backward(dy);
+      tape.dispose();
+      return gradients(device, parameters.list());
+    };
+    const kept = await run(false);
+    for (const [at, gradient] of (await run(true)).entries()) {
+      if (kept[at]!.some((value) => value !== 0)) expectClose(gradient, kept[at]!, 1e-5);
+    }
+    expect(Math.max(...kept[1]!.map(Math.abs))).toBeGreaterThan(0);
+    parameters.dispose();
+    arena.dispose();
+  });
+
   it('adds to the gradients of parameters until they are set to zero', async () => {
     const { parameters, x, dy, arena } = fixture(device);
     const step = () => {

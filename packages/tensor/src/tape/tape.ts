@@ -211,7 +211,8 @@ export class Tape extends Scope {
     once.dispose();
     const backward: DifferentiableOperation['backward'] = (gradients) => {
       const again = new Tape(this.arena, { parameters: this.#parameters });
-      for (const input of inputs) {
+      // Views of one buffer share its gradient.
+      for (const input of new Map(inputs.map((each) => [each.buffer, each])).values()) {
         const target = gradients.target(input);
         if (target) again.#addLeaf(input, target.tensor, target.accumulate);
       }
@@ -322,7 +323,9 @@ export class Tape extends Scope {
   #differentiate({ operation, inputs, outputs, saved }: TapeNode): void {
     if ([...outputs.values()].some((value) => value.hasGradient)) {
       const scope = new Scope(this.arena);
-      operation.backward(new NodeGradients(scope, operation.name, inputs, outputs));
+      const gradients = new NodeGradients(scope, operation.name, inputs, outputs);
+      operation.backward(gradients);
+      gradients.finish();
       scope.dispose();
     }
     for (const value of outputs.values()) value.releaseGradient();
