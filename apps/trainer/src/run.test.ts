@@ -96,6 +96,20 @@ describe('xlstm-train', () => {
     expect((await readMetrics(other)).map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, at) => at + 1));
   });
 
+  it('lets the batch grow, and a resumed run at the same places', async () => {
+    const grow = 'train.initial_batch_size=2 train.batch_ramp_steps=6 train.global_batch_size=8'.split(' ');
+    const { config, outDir } = await smallRun(fresh());
+    expect((await train(['--config', config, ...grow])).code).toBe(0);
+    const tokens = (await readMetrics(outDir)).map((line) => line.tokens / 16);
+    const sizes = tokens.map((total, at) => total - (tokens[at - 1] ?? 0));
+    expect(sizes).toEqual([2, 2, 4, 4, 6, 6, 8, 8, 8, 8, 8, 8]);
+    const whole = await weights(outDir);
+    await rm(join(outDir, 'checkpoints', 'step-00000012'), { recursive: true });
+    await rm(join(outDir, 'checkpoints', 'step-00000008'), { recursive: true });
+    expect((await train(['--config', config, ...grow, '--resume'])).code).toBe(0);
+    expect((await weights(outDir)).equals(whole)).toBe(true);
+  });
+
   it('keeps the last checkpoints only', async () => {
     const { config, outDir } = await smallRun(fresh(), { checkpoint: '{ interval: 2, keep: 2 }' });
     expect((await train(['--config', config])).code).toBe(0);
@@ -143,6 +157,11 @@ describe('xlstm-train refuses', () => {
     ['an unknown optimiser', ['optimizer.name=sgd'], /name must be one of adamw/],
     ['bf16 where there is none', ['precision=bf16-mixed'], /precision must be one of fp32/],
     ['batches that do not divide', ['train.micro_batch_size=3'], /micro_batch_size must divide/],
+    [
+      'a first batch that is larger than the last',
+      ['train.initial_batch_size=6'],
+      /initial_batch_size must be a multiple/,
+    ],
     ['a learning rate that is none', ['optimizer.lr=.nan'], /lr must be a positive number/],
     ['a text that is not there', ['data.train=[nowhere.txt]'], /nowhere\.txt/],
     ['a corpus shorter than a sequence', ['data.sequence_length=100000'], /at least 100001 tokens/],

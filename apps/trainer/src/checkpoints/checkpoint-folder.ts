@@ -27,6 +27,8 @@ export interface Checkpoint {
   position: unknown;
   /** Best validation loss so far. */
   best: number | undefined;
+  /** Tokens trained on so far. */
+  tokens: number;
   weights: readonly HostTensor[];
   optimizer: AdamWState;
   /** Carried states of each micro batch. */
@@ -76,8 +78,16 @@ export async function saveCheckpoint(outDir: string, checkpoint: Checkpoint): Pr
       tensors.map((tensor) => ({ ...tensor, name: `${micro}.${tensor.name}` })),
     );
     await writeSafetensors(join(temporary, CARRIED), named(carried));
-    const { step, identity, position, best } = checkpoint;
-    const trainer = { version: VERSION, step, identity, position, best, optimizerStep: checkpoint.optimizer.step };
+    const { step, identity, position, best, tokens } = checkpoint;
+    const trainer = {
+      version: VERSION,
+      step,
+      identity,
+      position,
+      best,
+      tokens,
+      optimizerStep: checkpoint.optimizer.step,
+    };
     await writeFile(join(temporary, TRAINER), `${JSON.stringify(trainer, null, 2)}\n`);
     await syncPath(join(temporary, TRAINER));
     await syncPath(temporary);
@@ -148,6 +158,7 @@ export async function loadCheckpoint(folder: string): Promise<Checkpoint> {
     identity: RunIdentity;
     position: unknown;
     best?: number;
+    tokens: number;
     optimizerStep: number;
   };
   try {
@@ -180,6 +191,7 @@ export async function loadCheckpoint(folder: string): Promise<Checkpoint> {
     identity: trainer.identity,
     position: trainer.position,
     best: trainer.best,
+    tokens: trainer.tokens,
     weights: await readTensors(join(folder, WEIGHTS)),
     optimizer: { step: trainer.optimizerStep, firstMoments: first, secondMoments: second },
     carried,

@@ -10,7 +10,7 @@ import type { RunTokenizer } from './prepare-tokenizer.ts';
 
 /** Training batches of a run, and what it is evaluated on. */
 export interface RunData {
-  /** Rows are those of a whole step. */
+  /** Rows are those of a micro batch, or of a whole step where they carry their states. */
   source: BatchSource;
   /** Differs where batches differ. */
   fingerprint: string;
@@ -60,7 +60,8 @@ export async function prepareData(
   tokenizer: RunTokenizer,
   options: PrepareDataOptions,
 ): Promise<RunData> {
-  const { globalBatchSize: rows, microBatchSize } = config.train;
+  const { globalBatchSize, microBatchSize } = config.train;
+  const rows = data.packing === 'carried' ? globalBatchSize : microBatchSize;
   const length = data.sequenceLength;
   const { seed } = config;
   const corpora: Corpus[] = [];

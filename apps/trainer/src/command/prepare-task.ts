@@ -28,14 +28,14 @@ export interface RunTask {
  */
 export function prepareTask(config: TrainerConfig, wanted: TaskConfig): RunTask {
   const { seed } = config;
-  const { globalBatchSize: rows, microBatchSize } = config.train;
+  const { microBatchSize: rows } = config.train;
   const { minLength, maxLength, evaluationSequences: sequences } = wanted;
   const task = createTask(wanted.name, wanted.options);
   const source = taskBatches(task, { rows, minLength, maxLength, seed });
   const sets = wanted.evaluationRanges.map(([low, high]) => ({
     name: `${low}-${high}`,
     set: taskEvaluation(task, {
-      rows: Math.max(1, Math.min(microBatchSize, Math.floor(MOST_LOGITS / (high * task.vocabSize)))),
+      rows: Math.max(1, Math.min(rows, Math.floor(MOST_LOGITS / (high * task.vocabSize)))),
       minLength: low,
       maxLength: high,
       seed,

@@ -146,9 +146,17 @@ function parseTrain(fields: Fields): TrainerConfig['train'] {
         `config: train.micro_batch_size must divide train.global_batch_size, got ${microBatchSize} and ${globalBatchSize}`,
       );
     }
+    const initialBatchSize = own.integer('initial_batch_size', globalBatchSize);
+    if (initialBatchSize > globalBatchSize || initialBatchSize % microBatchSize !== 0) {
+      throw new ConfigError(
+        `config: train.initial_batch_size must be a multiple of train.micro_batch_size (${microBatchSize}) and at most train.global_batch_size (${globalBatchSize}), got ${initialBatchSize}`,
+      );
+    }
     return {
       maxSteps: own.integer('max_steps', 1000),
       globalBatchSize,
+      initialBatchSize,
+      batchRampSteps: own.integer('batch_ramp_steps', 0, 0),
       microBatchSize,
       maxNorm: own.number('max_norm', 1, 'a positive number', positive),
       dropout: own.number('dropout', 0, 'a number in [0, 1)', share),
@@ -226,6 +234,11 @@ export function parseTrainerConfig(raw: unknown): TrainerConfig {
   }
   if (config.model.kind === 'xlstm-core' && config.data?.packing === 'carried') {
     throw new ConfigError('config: data.packing carried needs model.kind xlstm-large; take shuffled for xlstm-core');
+  }
+  if (config.data?.packing === 'carried' && train.initialBatchSize !== train.globalBatchSize) {
+    throw new ConfigError(
+      'config: train.initial_batch_size needs data.packing shuffled: rows that carry their state are always the same number',
+    );
   }
   return config;
 }

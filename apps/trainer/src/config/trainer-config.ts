@@ -55,6 +55,9 @@ export interface TrainerConfig {
   train: {
     maxSteps: number;
     globalBatchSize: number;
+    /** Sequences of the first step; the batch grows evenly to `globalBatchSize` over `batchRampSteps`. */
+    initialBatchSize: number;
+    batchRampSteps: number;
     microBatchSize: number;
     maxNorm: number;
     dropout: number;

@@ -8,7 +8,7 @@ export interface EngineOptions {
   /** Rows and tokens of a micro batch. */
   rows: number;
   length: number;
-  /** Micro batches of a step. */
+  /** Micro batches of a step, at most. */
   accumulation: number;
   lr: number;
   betas: readonly [number, number];
@@ -111,19 +111,19 @@ export class Engine {
    * @throws NumericsError that names the first tensor whose gradient is not finite; the weights are as before then.
    */
   async step(batches: readonly Batch[], lr: number): Promise<StepResult> {
-    const { accumulation, seed } = this.#options;
+    const { accumulation: most, seed } = this.#options;
     const step = this.#optimizer.stepCount;
-    this.#optimizer.advance({ lr, gradientScale: 1 / accumulation });
+    this.#optimizer.advance({ lr, gradientScale: 1 / batches.length });
     this.#begin.run();
     for (const [micro, batch] of batches.entries()) {
       this.#device.upload(this.#tokens.buffer, batch.tokens);
       this.#device.upload(this.#targets.buffer, batch.targets);
-      this.#device.upload(this.#seed.buffer, Uint32Array.of(seed, step * accumulation + micro));
+      this.#device.upload(this.#seed.buffer, Uint32Array.of(seed, step * most + micro));
       this.#carried[micro]?.restart(batch.restarts);
       this.#micro[this.#carried.length > 0 ? micro : 0]!.run();
     }
     this.#finish.run();
-    const loss = (await this.#device.read(this.#loss.buffer))[0]! / accumulation;
+    const loss = (await this.#device.read(this.#loss.buffer))[0]! / batches.length;
     return { loss, gradientNorm: await this.#optimizer.gradientNorm() };
   }
 

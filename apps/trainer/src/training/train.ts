@@ -20,7 +20,7 @@ export type Evaluation = Pick<StepMetrics, 'validationLoss' | 'accuracy' | 'samp
 export interface TrainingRun {
   config: TrainerConfig;
   engine: Engine;
-  /** Rows are those of a whole step. */
+  /** Rows are those of a micro batch, or of a whole step where they carry their states. */
   source: BatchSource;
   identity: RunIdentity;
   log: MetricsLog;
@@ -39,6 +39,8 @@ export interface TrainingRun {
 interface Progress {
   step: number;
   best: number | undefined;
+  /** Tokens trained on so far. */
+  tokens: number;
   /** The step of the last checkpoint on disk. */
   saved: number;
 }
@@ -55,6 +57,7 @@ async function takeCheckpoint({ engine, source, identity }: TrainingRun, progres
     identity,
     position: source.position(),
     best: progress.best,
+    tokens: progress.tokens,
     weights: await readAll(engine.model.readWeights()),
     optimizer: await engine.readOptimizer(),
     carried: await Promise.all(engine.carried.map((state) => state.read())),
@@ -78,21 +81,35 @@ async function resume(run: TrainingRun, folder: string): Promise<Progress> {
     state.write(new Map((checkpoint.carried[micro] ?? []).map(({ name, data }) => [name, data])));
   }
   await run.source.seek(checkpoint.position);
-  return { step: checkpoint.step, best: checkpoint.best, saved: checkpoint.step };
+  return { step: checkpoint.step, best: checkpoint.best, tokens: checkpoint.tokens, saved: checkpoint.step };
 }
 
-/** The micro batches of a step: each is the same rows of every batch, so that rows may carry their states. */
-async function nextBatches({ source, config }: TrainingRun): Promise<Batch[]> {
-  const { globalBatchSize, microBatchSize: rows } = config.train;
-  const { tokens, targets, restarts } = await source.next();
-  return Array.from({ length: globalBatchSize / rows }, (_, micro) => {
-    const cells = [micro * rows * source.length, (micro + 1) * rows * source.length] as const;
-    return {
-      tokens: tokens.subarray(...cells),
-      targets: targets.subarray(...cells),
-      restarts: restarts.subarray(micro * rows, (micro + 1) * rows),
-    };
-  });
+/** Sequences of a step: from `initial_batch_size` evenly up to `global_batch_size`, in whole micro batches. */
+export function batchSizeAt(step: number, train: TrainerConfig['train']): number {
+  const { initialBatchSize: first, globalBatchSize: last, batchRampSteps, microBatchSize } = train;
+  if (step >= batchRampSteps) return last;
+  return first + Math.floor(((last - first) * step) / batchRampSteps / microBatchSize) * microBatchSize;
+}
+
+/**
+ * The micro batches of a step. A source of fewer rows than a step is asked again and again; one that has them all gives
+ * each micro batch the same rows every time, so that they may carry their states.
+ */
+async function nextBatches({ source, config }: TrainingRun, sequences: number): Promise<Batch[]> {
+  const { microBatchSize: rows } = config.train;
+  const batches: Batch[] = [];
+  while (batches.length * rows < sequences) {
+    const { tokens, targets, restarts } = await source.next();
+    for (let first = 0; first < source.rows; first += rows) {
+      const cells = [first * source.length, (first + rows) * source.length] as const;
+      batches.push({
+        tokens: tokens.subarray(...cells),
+        targets: targets.subarray(...cells),
+        restarts: restarts.subarray(first, first + rows),
+      });
+    }
+  }
+  return batches;
 }
 
 /**
@@ -106,7 +123,7 @@ async function nextBatches({ source, config }: TrainingRun): Promise<Batch[]> {
  */
 export async function train(run: TrainingRun, from?: string): Promise<{ step: number; best: number | undefined }> {
   const { config, engine, log, signal } = run;
-  const { maxSteps, globalBatchSize } = config.train;
+  const { maxSteps } = config.train;
   const schedule = createSchedule(config.schedule.name, {
     peak: config.optimizer.lr,
     steps: maxSteps,
@@ -114,8 +131,8 @@ export async function train(run: TrainingRun, from?: string): Promise<{ step: nu
     final: config.schedule.finalLr,
     cooldownSteps: config.schedule.cooldownSteps,
   });
-  const progress: Progress = from === undefined ? { step: 0, best: undefined, saved: -1 } : await resume(run, from);
-  const tokensPerStep = globalBatchSize * run.source.length;
+  const progress: Progress =
+    from === undefined ? { step: 0, best: undefined, tokens: 0, saved: -1 } : await resume(run, from);
   while (progress.step < maxSteps) {
     if (signal.aborted) {
       await save(run, progress);
@@ -123,9 +140,10 @@ export async function train(run: TrainingRun, from?: string): Promise<{ step: nu
     }
     const started = performance.now();
     const lr = schedule(progress.step);
+    const sequences = batchSizeAt(progress.step, config.train);
     let result: Awaited<ReturnType<Engine['step']>>;
     try {
-      result = await engine.step(await nextBatches(run), lr);
+      result = await engine.step(await nextBatches(run, sequences), lr);
     } catch (error) {
       if (!(error instanceof NumericsError)) throw error;
       throw new NumericsError(
@@ -134,13 +152,14 @@ export async function train(run: TrainingRun, from?: string): Promise<{ step: nu
       );
     }
     progress.step++;
+    progress.tokens += sequences * run.source.length;
     const metrics: StepMetrics = {
       step: progress.step,
       loss: result.loss,
       lr,
       gradientNorm: result.gradientNorm,
-      tokensPerSecond: (1000 * tokensPerStep) / (performance.now() - started),
-      tokens: progress.step * tokensPerStep,
+      tokensPerSecond: (1000 * sequences * run.source.length) / (performance.now() - started),
+      tokens: progress.tokens,
     };
     const last = progress.step === maxSteps;
     if (last || progress.step % config.eval.interval === 0) {
