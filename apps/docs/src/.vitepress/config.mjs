@@ -13,6 +13,7 @@ const guide = [
       { text: 'In Node', link: '/guide/node' },
       { text: 'In a page', link: '/guide/browser' },
       { text: 'Training', link: '/guide/training' },
+      { text: 'xlstm-train', link: '/guide/trainer' },
       { text: 'Command line', link: '/guide/cli' },
     ],
   },
