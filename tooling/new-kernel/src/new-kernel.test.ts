@@ -94,7 +94,7 @@ describe('a new kernel', () => {
       link(`packages/${kernelPackage}/node_modules`);
       copy(`packages/${kernelPackage}/src/grid.ts`);
     }
-    for (const file of ['scope.ts', 'tensor.ts']) copy(`packages/tensor/src/${file}`);
+    for (const file of ['gradient.ts', 'scope.ts', 'tensor.ts']) copy(`packages/tensor/src/${file}`);
     for (const { kernelPackage, name } of made) folders.push(createKernel(root, templates, name, kernelPackage));
   });
   afterAll(() => rmSync(root, { recursive: true, force: true }));
