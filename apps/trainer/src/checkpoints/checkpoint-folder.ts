@@ -129,6 +129,18 @@ export async function pruneCheckpoints(outDir: string, keep: number): Promise<vo
   }
 }
 
+/** Removes every checkpoint of a run, so that one that starts over neither goes on from them nor makes room for them. */
+export async function removeCheckpoints(outDir: string): Promise<void> {
+  try {
+    await rm(checkpointsFolder(outDir), { recursive: true, force: true });
+  } catch (cause) {
+    throw new CheckpointError(
+      `train: cannot remove the checkpoints in ${outDir} to start over: ${(cause as Error).message}; choose another out_dir`,
+      { cause },
+    );
+  }
+}
+
 async function readTensors(path: string): Promise<HostTensor[]> {
   const source = await fileSource(path);
   try {
