@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -193,6 +193,19 @@ describe('xlstm-train refuses', () => {
     expect((await train(['--config', config, '--force', 'train.max_steps=5'])).code).toBe(0);
     expect(await readdir(join(outDir, 'checkpoints'))).toEqual(['step-00000004', 'step-00000005']);
   });
+
+  it.each(['weights.safetensors', 'optimizer.safetensors', 'trainer.json'])(
+    'to go on from a checkpoint with a damaged %s, and says which folder to remove',
+    async (name) => {
+      const { config, outDir } = await smallRun(fresh(), { train: '{ max_steps: 2, global_batch_size: 2 }' });
+      expect((await train(['--config', config])).code).toBe(0);
+      await truncate(join(outDir, 'checkpoints', 'step-00000002', name), 100);
+      const { code, stderr } = await train(['--config', config, '--resume']);
+      expect(stderr).toMatch(/^error: resume: .*the checkpoint is damaged, remove .*step-00000002 to resume from/m);
+      expect(stderr).toContain(name);
+      expect(code).toBe(1);
+    },
+  );
 
   it.each(['shuffled', 'carried'])('to go on with other data, unless forced: it begins anew, %s', async (packing) => {
     const folder = fresh();

@@ -142,17 +142,28 @@ export async function removeCheckpoints(outDir: string): Promise<void> {
 }
 
 async function readTensors(path: string): Promise<HostTensor[]> {
-  const source = await fileSource(path);
   try {
-    const file = await openSafetensors(source);
-    const tensors: HostTensor[] = [];
-    for (const [name, info] of file.tensors) {
-      tensors.push({ name, shape: info.shape, data: await loadTensor(info, 'fp32') });
+    const source = await fileSource(path);
+    try {
+      const file = await openSafetensors(source);
+      const tensors: HostTensor[] = [];
+      for (const [name, info] of file.tensors) {
+        tensors.push({ name, shape: info.shape, data: await loadTensor(info, 'fp32') });
+      }
+      return tensors;
+    } finally {
+      await source.close();
     }
-    return tensors;
-  } finally {
-    await source.close();
+  } catch (cause) {
+    throw damaged(path, cause);
   }
+}
+
+function damaged(path: string, cause: unknown): CheckpointError {
+  return new CheckpointError(
+    `resume: ${path} cannot be read: ${(cause as Error).message}; the checkpoint is damaged, remove ${dirname(path)} to resume from the one before`,
+    { cause },
+  );
 }
 
 /**
@@ -176,10 +187,7 @@ export async function loadCheckpoint(folder: string): Promise<Checkpoint> {
   try {
     trainer = JSON.parse(await readFile(join(folder, TRAINER), 'utf8'));
   } catch (cause) {
-    throw new CheckpointError(
-      `resume: ${basename(folder)}/${TRAINER} cannot be read: ${(cause as Error).message}; the checkpoint is damaged, remove it to resume from the one before`,
-      { cause },
-    );
+    throw damaged(join(folder, TRAINER), cause);
   }
   if (trainer.version !== VERSION) {
     throw new CheckpointError(
