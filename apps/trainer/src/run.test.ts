@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -63,6 +63,9 @@ describe('xlstm-train', () => {
       ]),
     );
     expect(await readdir(outDir)).not.toContain('run.lock');
+    const resolved = await readFile(join(outDir, 'config.yaml'), 'utf8');
+    expect(resolved).toMatch(/weight_decay: 0\.1/);
+    expect(await readFile(join(outDir, 'report.html'), 'utf8')).toMatch(/weight_decay: 0\.1/);
     const model = await fromPretrained(join(outDir, 'model'), { device: 'cpu' });
     const { text } = await model.generate('Once upon', { maxNewTokens: 6, temperature: 0 }).result();
     expect(text.length).toBeGreaterThan(0);
@@ -142,6 +145,9 @@ describe('xlstm-train', () => {
     const { code, stdout, stderr } = await train(['--config', config, '--dry-run', 'optimizer.lr=0.5']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/lr: 0\.5/);
+    const printed = `${config}.printed`;
+    await writeFile(printed, stdout);
+    expect((await train(['--config', printed, '--dry-run'])).stdout).toBe(stdout);
     expect(stderr).toMatch(/device: cpu/);
     expect(stderr).toMatch(/parameters, \d+ training tokens, about/);
     expect(await readdir(outDir)).not.toContain('checkpoints');
@@ -181,6 +187,44 @@ describe('xlstm-train refuses', () => {
     expect((await train(['--config', config, '--force'])).code).toBe(0);
   });
 
+  it('nothing of a new run for the sake of the checkpoints of one that it starts over', async () => {
+    const { config, outDir } = await smallRun(fresh(), { checkpoint: '{ interval: 2, keep: 2 }' });
+    expect((await train(['--config', config])).code).toBe(0);
+    expect((await train(['--config', config, '--force', 'train.max_steps=5'])).code).toBe(0);
+    expect(await readdir(join(outDir, 'checkpoints'))).toEqual(['step-00000004', 'step-00000005']);
+  });
+
+  it.each(['weights.safetensors', 'optimizer.safetensors', 'trainer.json'])(
+    'to go on from a checkpoint with a damaged %s, and says which folder to remove',
+    async (name) => {
+      const { config, outDir } = await smallRun(fresh(), { train: '{ max_steps: 2, global_batch_size: 2 }' });
+      expect((await train(['--config', config])).code).toBe(0);
+      await truncate(join(outDir, 'checkpoints', 'step-00000002', name), 100);
+      const { code, stderr } = await train(['--config', config, '--resume']);
+      expect(stderr).toMatch(/^error: resume: .*the checkpoint is damaged, remove .*step-00000002 to resume from/m);
+      expect(stderr).toContain(name);
+      expect(code).toBe(1);
+    },
+  );
+
+  it.each(['shuffled', 'carried'])('to go on with other data, unless forced: it begins anew, %s', async (packing) => {
+    const folder = fresh();
+    const { config, outDir } = await smallRun(folder);
+    expect((await train(['--config', config, `data.packing=${packing}`])).code).toBe(0);
+    const text = join(folder, 'other.txt');
+    await writeFile(text, 'Another tale altogether, about a bear and a very large pot of honey.\n'.repeat(9));
+    const argv = ['--config', config, '--resume', `data.packing=${packing}`, 'train.micro_batch_size=4'];
+    const rows = await train([...argv, 'train.max_steps=13', '--force']);
+    expect(/the data begins anew/.test(rows.stderr)).toBe(packing === 'carried');
+    expect(rows.code).toBe(0);
+    const other = [...argv, 'train.max_steps=14', `data.train=[${JSON.stringify(text)}]`];
+    expect((await train(other)).code).toBe(1);
+    const { code, stderr } = await train([...other, '--force']);
+    expect(stderr).toMatch(/resuming from step 13\n.*the data begins anew/);
+    expect(code).toBe(0);
+    expect((await readMetrics(outDir)).map(({ step }) => step)).toEqual(Array.from({ length: 14 }, (_, at) => at + 1));
+  });
+
   it('to go on with another model, tokenizer or text, unless forced', async () => {
     const folder = fresh();
     const { config } = await smallRun(folder, { train: '{ max_steps: 2, global_batch_size: 2 }' });
@@ -210,7 +254,7 @@ describe('xlstm-train refuses', () => {
   });
 
   it('a loss that is not finite: names the step and keeps the last good checkpoint', async () => {
-    const { config, outDir } = await smallRun(fresh(), { checkpoint: '{ interval: 2, keep: 9 }' });
+    const { config, outDir } = await smallRun(fresh(), { checkpoint: '{ interval: 3, keep: 9 }' });
     const argv = [
       '--config',
       config,
@@ -220,9 +264,12 @@ describe('xlstm-train refuses', () => {
       'train.max_norm=1e30',
     ];
     const { code, stderr } = await train(argv);
-    expect(stderr).toMatch(/train: step \d+ is not finite: .*the last checkpoint is kept/);
+    expect(stderr).toMatch(/train: step 2 is not finite: .*"embedding".*there is no checkpoint yet/);
     expect(code).toBe(1);
-    for (const name of await readdir(join(outDir, 'checkpoints')).catch(() => [])) expect(name).toMatch(/^step-\d+$/);
+    expect((await train(['--config', config, '--force'])).code).toBe(0);
+    const resumed = await train([...argv, '--resume', 'train.max_steps=20']);
+    expect(resumed.stderr).toMatch(/train: step 14 is not finite: .*the last checkpoint is kept \(step 12\)/);
+    expect(await readdir(join(outDir, 'checkpoints'))).toContain('step-00000012');
   });
 
   it('a folder that cannot be written', async () => {

@@ -129,18 +129,41 @@ export async function pruneCheckpoints(outDir: string, keep: number): Promise<vo
   }
 }
 
-async function readTensors(path: string): Promise<HostTensor[]> {
-  const source = await fileSource(path);
+/** Removes every checkpoint of a run, so that one that starts over neither goes on from them nor makes room for them. */
+export async function removeCheckpoints(outDir: string): Promise<void> {
   try {
-    const file = await openSafetensors(source);
-    const tensors: HostTensor[] = [];
-    for (const [name, info] of file.tensors) {
-      tensors.push({ name, shape: info.shape, data: await loadTensor(info, 'fp32') });
-    }
-    return tensors;
-  } finally {
-    await source.close();
+    await rm(checkpointsFolder(outDir), { recursive: true, force: true });
+  } catch (cause) {
+    throw new CheckpointError(
+      `train: cannot remove the checkpoints in ${outDir} to start over: ${(cause as Error).message}; choose another out_dir`,
+      { cause },
+    );
   }
+}
+
+async function readTensors(path: string): Promise<HostTensor[]> {
+  try {
+    const source = await fileSource(path);
+    try {
+      const file = await openSafetensors(source);
+      const tensors: HostTensor[] = [];
+      for (const [name, info] of file.tensors) {
+        tensors.push({ name, shape: info.shape, data: await loadTensor(info, 'fp32') });
+      }
+      return tensors;
+    } finally {
+      await source.close();
+    }
+  } catch (cause) {
+    throw damaged(path, cause);
+  }
+}
+
+function damaged(path: string, cause: unknown): CheckpointError {
+  return new CheckpointError(
+    `resume: ${path} cannot be read: ${(cause as Error).message}; the checkpoint is damaged, remove ${dirname(path)} to resume from the one before`,
+    { cause },
+  );
 }
 
 /**
@@ -164,10 +187,7 @@ export async function loadCheckpoint(folder: string): Promise<Checkpoint> {
   try {
     trainer = JSON.parse(await readFile(join(folder, TRAINER), 'utf8'));
   } catch (cause) {
-    throw new CheckpointError(
-      `resume: ${basename(folder)}/${TRAINER} cannot be read: ${(cause as Error).message}; the checkpoint is damaged, remove it to resume from the one before`,
-      { cause },
-    );
+    throw damaged(join(folder, TRAINER), cause);
   }
   if (trainer.version !== VERSION) {
     throw new CheckpointError(

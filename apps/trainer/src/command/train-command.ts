@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError, type Device, selectDevice } from '@xlstm/device';
 import { stringify } from 'yaml';
@@ -7,8 +7,10 @@ import {
   listCheckpoints,
   loadCheckpoint,
   type RunIdentity,
+  removeCheckpoints,
 } from '../checkpoints/checkpoint-folder.ts';
 import { lockRun } from '../checkpoints/run-lock.ts';
+import { configFields } from '../config/config-fields.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { parseTrainerConfig } from '../config/parse-config.ts';
 import type { TrainerConfig } from '../config/trainer-config.ts';
@@ -174,8 +176,8 @@ async function checkpointToResume(
  * @throws what went wrong, typed; `signal.reason` after a checkpoint when interrupted.
  */
 export async function trainCommand(options: TrainCommandOptions): Promise<void> {
-  const raw = await loadConfig(options.config, options.overrides);
-  const config = parseTrainerConfig(raw);
+  const config = parseTrainerConfig(await loadConfig(options.config, options.overrides));
+  const resolved = stringify(configFields(config));
   const progressStream = options.stderr;
   let line: ProgressLine | undefined;
   const say = (text: string): void => {
@@ -195,7 +197,7 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
     say(`device: ${reason}`);
     say(`${estimate.parameters} parameters, ${run.describe}, about ${estimate.gigabytes.toFixed(2)} GB on the device`);
     if (options.dryRun) {
-      options.stdout.write(`${stringify({ ...raw, resolved: config })}`);
+      options.stdout.write(resolved);
       return;
     }
     const identity: RunIdentity = {
@@ -205,7 +207,8 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
     };
     const from = await checkpointToResume(config, identity, options);
     const step = from === undefined ? 0 : (await loadCheckpoint(from)).step;
-    await writeFile(join(config.outDir, RESOLVED), stringify(raw));
+    if (from === undefined) await removeCheckpoints(config.outDir);
+    await writeFile(join(config.outDir, RESOLVED), resolved);
     const log = await MetricsLog.open(config.outDir, step);
     const tensorboard = config.logger.tensorboard ? await TensorBoardLog.open(config.outDir, step) : undefined;
     if (tensorboard) toClose.push(() => tensorboard.close());
@@ -252,6 +255,7 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
         },
         say,
         signal: options.signal,
+        forced: options.force,
       },
       from,
     );
@@ -259,7 +263,7 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
     say(
       `trained ${result.step} steps; the model is in ${folder}${result.best === undefined ? '' : `, the best (validation ${result.best.toFixed(4)} nats per token) in ${join(config.outDir, 'best')}`}`,
     );
-    if (config.logger.report) await writeRunReport(config, options, estimate.parameters, device.name, say);
+    if (config.logger.report) await writeRunReport(config, estimate.parameters, device.name, say);
   } finally {
     for (const close of toClose.reverse()) await close();
   }
@@ -276,7 +280,6 @@ function tellEvaluation(metrics: StepMetrics, say: (line: string) => void): void
 
 async function writeRunReport(
   config: TrainerConfig,
-  options: TrainCommandOptions,
   parameters: number,
   device: string,
   say: (line: string) => void,
@@ -285,7 +288,7 @@ async function writeRunReport(
   const { writeReport } = await import('../metrics/html-report.ts');
   const path = await writeReport(config.outDir, {
     title: config.outDir,
-    config: await readFile(options.config, 'utf8'),
+    config: stringify(configFields(config)),
     metrics: await readMetrics(config.outDir),
     parameters,
     device,

@@ -1,4 +1,4 @@
-import { NumericsError } from '@xlstm/device';
+import { CheckpointError, ConfigError, NumericsError } from '@xlstm/device';
 import { createSchedule } from '@xlstm/tensor';
 import {
   type Checkpoint,
@@ -33,6 +33,8 @@ export interface TrainingRun {
   /** Told of what is worth a line. */
   say: (line: string) => void;
   signal: AbortSignal;
+  /** Whether a checkpoint of other data may be gone on from: the data then begins anew, and states are empty. */
+  forced?: boolean;
 }
 
 /** Where a run stands. */
@@ -75,12 +77,19 @@ async function save(run: TrainingRun, progress: Progress): Promise<void> {
 async function resume(run: TrainingRun, folder: string): Promise<Progress> {
   const checkpoint = await loadCheckpoint(folder);
   const { engine } = run;
+  const beginning = run.source.position();
   engine.model.writeWeights(new Map(checkpoint.weights.map((tensor) => [tensor.name, tensor])));
   engine.writeOptimizer(checkpoint.optimizer);
-  for (const [micro, state] of engine.carried.entries()) {
-    state.write(new Map((checkpoint.carried[micro] ?? []).map(({ name, data }) => [name, data])));
+  try {
+    await run.source.seek(checkpoint.position);
+    for (const [micro, state] of engine.carried.entries()) {
+      state.write(new Map((checkpoint.carried[micro] ?? []).map(({ name, data }) => [name, data])));
+    }
+  } catch (error) {
+    if (!run.forced || !(error instanceof ConfigError || error instanceof CheckpointError)) throw error;
+    run.say('the checkpoint is of other data or other rows: the data begins anew');
+    await run.source.seek(beginning);
   }
-  await run.source.seek(checkpoint.position);
   return { step: checkpoint.step, best: checkpoint.best, tokens: checkpoint.tokens, saved: checkpoint.step };
 }
 
@@ -147,7 +156,7 @@ export async function train(run: TrainingRun, from?: string): Promise<{ step: nu
     } catch (error) {
       if (!(error instanceof NumericsError)) throw error;
       throw new NumericsError(
-        `train: step ${progress.step + 1} is not finite: ${error.message}; the last checkpoint is kept (step ${Math.max(0, progress.saved)}); lower optimizer.lr or train.max_norm and resume from it`,
+        `train: step ${progress.step + 1} is not finite: ${error.message}; ${progress.saved > 0 ? `the last checkpoint is kept (step ${progress.saved}); lower optimizer.lr or train.max_norm and resume from it` : 'there is no checkpoint yet; lower optimizer.lr or train.max_norm and start again'}`,
         { cause: error },
       );
     }
