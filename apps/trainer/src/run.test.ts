@@ -160,6 +160,12 @@ describe('xlstm-train refuses', () => {
     ['an unknown field of the model', ['model.num_headz=2'], /num_headz is not a known field; did you mean num_heads/],
     ['a wrong type', ['train.max_steps=many'], /max_steps must be an integer of at least 1, got "many"/],
     ['an unknown schedule', ['schedule.name=cosin'], /name must be one of constant, cosine/],
+    ['a warm-up longer than the run', ['schedule.warmup_steps=13', '--dry-run'], /warmup_steps .*got 13 and 0 of 12/],
+    [
+      'a last rate above the peak',
+      ['schedule.final_lr=1', '--dry-run'],
+      /final_lr be at most optimizer\.lr: .*final 1/,
+    ],
     ['an unknown optimiser', ['optimizer.name=sgd'], /name must be one of adamw/],
     ['bf16 where there is none', ['precision=bf16-mixed'], /precision must be one of fp32/],
     ['batches that do not divide', ['train.micro_batch_size=3'], /micro_batch_size must divide/],

@@ -207,7 +207,6 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
     };
     const from = await checkpointToResume(config, identity, options);
     const step = from === undefined ? 0 : (await loadCheckpoint(from)).step;
-    if (from === undefined) await removeCheckpoints(config.outDir);
     await writeFile(join(config.outDir, RESOLVED), resolved);
     const log = await MetricsLog.open(config.outDir, step);
     const tensorboard = config.logger.tensorboard ? await TensorBoardLog.open(config.outDir, step) : undefined;
@@ -231,7 +230,8 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
       seed: config.seed,
     });
     toClose.push(() => engine.dispose());
-    if (from !== undefined) say(`resuming from step ${step}`);
+    if (from === undefined) await removeCheckpoints(config.outDir);
+    else say(`resuming from step ${step}`);
     const result = await train(
       {
         config,

@@ -1,5 +1,5 @@
 import { ConfigError, DEVICE_CHOICES } from '@xlstm/device';
-import { SCHEDULES } from '@xlstm/tensor';
+import { createSchedule, SCHEDULES } from '@xlstm/tensor';
 import { Fields } from '@xlstm/xlstm-core';
 import type {
   DataConfig,
@@ -165,6 +165,19 @@ function parseTrain(fields: Fields): TrainerConfig['train'] {
   });
 }
 
+/** What a schedule refuses is known before anything is read or written. */
+function checkSchedule({ train, optimizer, schedule }: TrainerConfig): void {
+  const { name, warmupSteps, finalLr, cooldownSteps } = schedule;
+  try {
+    createSchedule(name, { peak: optimizer.lr, steps: train.maxSteps, warmupSteps, final: finalLr, cooldownSteps });
+  } catch (cause) {
+    throw new ConfigError(
+      `config: schedule.warmup_steps and schedule.cooldown_steps must fit into train.max_steps, and schedule.final_lr be at most optimizer.lr: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
+
 /**
  * Validates a training run's configuration: the object that a YAML file holds, overrides applied.
  *
@@ -222,6 +235,7 @@ export function parseTrainerConfig(raw: unknown): TrainerConfig {
     })),
   };
   fields.refuseUnknown();
+  checkSchedule(config);
   if ((config.data === undefined) === (config.task === undefined)) {
     throw new ConfigError(
       'config: give either data (a folder of text) or task (a synthetic task), not both and not none',

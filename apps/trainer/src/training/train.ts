@@ -174,7 +174,7 @@ export async function train(run: TrainingRun, from?: string): Promise<{ step: nu
     if (last || progress.step % config.eval.interval === 0) {
       Object.assign(metrics, await run.evaluate(progress.step));
       const { validationLoss } = metrics;
-      if (validationLoss !== undefined && !(validationLoss >= (progress.best ?? Number.POSITIVE_INFINITY))) {
+      if (validationLoss !== undefined && validationLoss < (progress.best ?? Number.POSITIVE_INFINITY)) {
         progress.best = validationLoss;
         await run.keepBest();
       }
