@@ -1,32 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { TaskConfig, TrainerConfig } from '../config/trainer-config.ts';
-import type { BatchSource } from '../data/batch-source.ts';
 import { TaskAccuracy } from '../tasks/accuracy.ts';
 import { createTask } from '../tasks/create-task.ts';
 import { taskBatches, taskEvaluation } from '../tasks/task-batches.ts';
-import type { Engine } from '../training/engine.ts';
-import type { Evaluation } from '../training/train.ts';
+import type { RunSource } from './run-source.ts';
 
 /** Logits of an evaluation batch at most: accuracy needs all of them at once. */
 const MOST_LOGITS = 2 ** 25;
-
-/** A task as the source of a run. */
-export interface RunTask {
-  tokenizer: undefined;
-  vocabSize: number;
-  source: BatchSource;
-  fingerprint: string;
-  describe: string;
-  evaluate: (engine: Engine) => Promise<Evaluation>;
-  close(): Promise<void>;
-}
 
 /**
  * A synthetic task: ever new sequences to train on, fixed ones to measure accuracy on.
  *
  * @throws ConfigError for an unknown task or lengths that it has no sequences of.
  */
-export function prepareTask(config: TrainerConfig, wanted: TaskConfig): RunTask {
+export function prepareTask(config: TrainerConfig, wanted: TaskConfig): RunSource {
   const { seed } = config;
   const { microBatchSize: rows } = config.train;
   const { minLength, maxLength, evaluationSequences: sequences } = wanted;

@@ -14,7 +14,6 @@ import { configFields } from '../config/config-fields.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { parseTrainerConfig } from '../config/parse-config.ts';
 import type { TrainerConfig } from '../config/trainer-config.ts';
-import type { BatchSource } from '../data/batch-source.ts';
 import { exportCore, exportHuggingFace } from '../export/huggingface.ts';
 import { MetricsLog, type StepMetrics } from '../metrics/metrics-log.ts';
 import { ProgressLine } from '../metrics/progress-line.ts';
@@ -22,12 +21,13 @@ import { TensorBoardLog } from '../metrics/tensorboard.ts';
 import { CoreTrainable } from '../training/core-model.ts';
 import { Engine } from '../training/engine.ts';
 import { LargeTrainable } from '../training/large-model.ts';
-import { type Evaluation, train } from '../training/train.ts';
+import { train } from '../training/train.ts';
 import type { TrainableModel } from '../training/trainable-model.ts';
 import { estimateTraining } from './estimate-training.ts';
 import { prepareData } from './prepare-data.ts';
 import { prepareTask } from './prepare-task.ts';
 import { prepareTokenizer, type RunTokenizer } from './prepare-tokenizer.ts';
+import type { RunSource } from './run-source.ts';
 
 /** What `xlstm-train` was asked for. */
 export interface TrainCommandOptions {
@@ -44,17 +44,6 @@ export interface TrainCommandOptions {
 
 /** The resolved configuration of a run, beside its checkpoints. */
 const RESOLVED = 'config.yaml';
-
-/** Where the data of a run comes from, text or task alike. */
-interface RunSource {
-  tokenizer: RunTokenizer | undefined;
-  vocabSize: number;
-  source: BatchSource;
-  fingerprint: string;
-  describe: string;
-  evaluate: (engine: Engine) => Promise<Evaluation>;
-  close(): Promise<void>;
-}
 
 async function openSource(
   config: TrainerConfig,
