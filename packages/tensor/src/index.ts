@@ -121,3 +121,4 @@ export { type DifferentiableOperation, type OperationGradients, Scope } from './
 export type { Anomaly } from './tape/anomalies.ts';
 export { type Differentiable, Tape, type TapeOptions } from './tape/tape.ts';
 export { type Differentiator, elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';
+export { type MatrixPart, WeightMatrix } from './weight-matrix.ts';

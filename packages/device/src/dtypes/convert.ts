@@ -61,29 +61,33 @@ function encodeBf16(source: Float32Array, target: Uint16Array): void {
   }
 }
 
+/** The bits of a float32 value, given by its own bits, as fp16: to nearest, ties to even. */
+function fp16OfWord(word: number): number {
+  const sign = (word >>> 16) & 0x8000;
+  const magnitude = word & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  if (magnitude >= 0x477ff000) return sign | 0x7c00; // 65520 and above round to infinity
+  if (magnitude >= 0x38800000) {
+    const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
+    return sign | ((rounded - 0x38000000) >>> 13);
+  }
+  // Subnormal: units of 2^-24, ties to even.
+  bits[0] = magnitude;
+  const units = float[0]! * 2 ** 24;
+  const floor = Math.floor(units);
+  const rest = units - floor;
+  return sign | (rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor);
+}
+
+/** One number, rounded to float32 first, as the bits of an fp16. */
+export function encodeFp16Number(value: number): number {
+  float[0] = value;
+  return fp16OfWord(bits[0]!);
+}
+
 function encodeFp16(source: Float32Array, target: Uint16Array): void {
   const words = new Uint32Array(source.buffer, source.byteOffset, source.length);
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index]!;
-    const sign = (word >>> 16) & 0x8000;
-    const magnitude = word & 0x7fffffff;
-    if (magnitude > 0x7f800000) {
-      target[index] = sign | 0x7e00;
-    } else if (magnitude >= 0x477ff000) {
-      target[index] = sign | 0x7c00; // 65520 and above round to infinity
-    } else if (magnitude >= 0x38800000) {
-      const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
-      target[index] = sign | ((rounded - 0x38000000) >>> 13);
-    } else {
-      // Subnormal: units of 2^-24, ties to even.
-      float[0] = 0;
-      bits[0] = magnitude;
-      const units = float[0]! * 2 ** 24;
-      const floor = Math.floor(units);
-      const rest = units - floor;
-      target[index] = sign | (rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor);
-    }
-  }
+  for (let index = 0; index < words.length; index++) target[index] = fp16OfWord(words[index]!);
 }
 
 /** Encodes float32 values as `dtype`, rounding to nearest, ties to even; overflow becomes infinity and NaN stays NaN. */

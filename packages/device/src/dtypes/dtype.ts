@@ -4,6 +4,15 @@ export type Dtype = 'fp32' | 'fp16' | 'bf16' | 'i32' | 'u32';
 /** The dtypes that weights may have. */
 export type FloatDtype = 'fp32' | 'fp16' | 'bf16';
 
+/**
+ * Dtypes that only weight matrices have: integers of 8 or 4 bits with one fp16 scale for each group of a row
+ * (`quantizeRows`). Buffers hold their codes as u32.
+ */
+export type QuantizedDtype = 'q8' | 'q4';
+
+/** What the matrices of a model may be kept in. */
+export type WeightDtype = FloatDtype | QuantizedDtype;
+
 /** The typed array that carries a dtype on the host: 16-bit floats travel as their bits in a Uint16Array. */
 export type NumberArray = Float32Array | Uint16Array | Int32Array | Uint32Array;
 
@@ -32,4 +41,9 @@ export function newArray(dtype: Dtype, length: number, buffer?: ArrayBufferLike,
     default:
       return new Uint16Array(storage, byteOffset, length);
   }
+}
+
+/** Whether a weight dtype is one of the quantised ones. */
+export function isQuantizedDtype(dtype: WeightDtype): dtype is QuantizedDtype {
+  return dtype === 'q8' || dtype === 'q4';
 }
