@@ -123,9 +123,9 @@ export class WebGpuDevice extends Device {
       this.refuseInRecord(operation, this.#building);
     };
     return new WebGpuProgram(label, recording.commands, [...recording.buffers], {
-      replay: (commands) => {
+      replay: (list) => {
         assertIdle('program.run');
-        for (const command of commands) this.#encoder.add(command);
+        this.#encoder.replay(list);
       },
       profile: async (commands) => {
         assertIdle('program.profile');
