@@ -36,8 +36,7 @@ export function matmulMixedReference(
   p: Params,
 ): void {
   const halves = decodeTable('fp16');
-  const aBits = a.data as Uint16Array;
-  const bAt = elementsOf(b, scales?.data as Uint16Array | undefined, p);
+  const bAt = elementsOf(b, scales, p);
   const scale = descale(aMax) * descale(bMax);
   const [aRow, aColumn] = p.aAlongK ? [p.aStride, 1] : [1, p.aStride];
   const [bRow, bColumn] = p.bAlongK ? [p.bStride, 1] : [1, p.bStride];
@@ -49,7 +48,7 @@ export function matmulMixedReference(
       for (let k = 0; k < terms; k++) column[k] = bAt(p.bOffset + n * bRow + (begin + k) * bColumn);
       for (let m = 0; m < p.M; m++) {
         let sum = 0;
-        for (let k = 0; k < terms; k++) sum += halves[aBits[m * aRow + (begin + k) * aColumn]!]! * column[k]!;
+        for (let k = 0; k < terms; k++) sum += halves[a[m * aRow + (begin + k) * aColumn]!]! * column[k]!;
         const at = p.yOffset + (split * p.M + m) * p.yStride + n;
         y[at] = sum * scale + (bias ? bias[n]! : 0) + (p.accumulate ? y[at]! : 0);
       }

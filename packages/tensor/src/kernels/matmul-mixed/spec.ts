@@ -96,6 +96,7 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
     webgpu: true,
     cuda: 'the CUDA device is a later issue',
   },
+  someAdapters: 'it is made of subgroup matrices; matmul is for all others',
   cases: [
     shape(1, 8, 8),
     shape(32, 40, 512, { dtype: 'fp16' }),
