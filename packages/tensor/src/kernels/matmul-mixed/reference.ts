@@ -1,4 +1,5 @@
 import { decodeTable, decodeToFloat32, encodeFromFloat32, type ReferenceBuffers, type WeightView } from '@xlstm/device';
+import { halfScale } from '../round-to-half/scale.ts';
 import type { bindings, params } from './signature.ts';
 
 type Params = Readonly<Record<keyof typeof params, number>>;
@@ -6,11 +7,15 @@ type Params = Readonly<Record<keyof typeof params, number>>;
 /** The power of two that undoes what `roundToHalf` did to a tensor whose largest magnitude has these bits. */
 function descale(max: Uint32Array | undefined): number {
   if (!max) return 1;
-  return 2 ** (127 - Math.min(Math.max(268 - (max[0]! >>> 23), 1), 253));
+  return 1 / halfScale(max[0]!);
 }
 
 /** An element of b as the product takes it: rounded to fp16. */
-function elementsOf(b: WeightView, scales: Uint16Array | undefined, { K, group, bits }: Params): (at: number) => number {
+function elementsOf(
+  b: WeightView,
+  scales: Uint16Array | undefined,
+  { K, group, bits }: Params,
+): (at: number) => number {
   const halves = decodeTable('fp16');
   if (b.dtype === 'fp16') return (at) => halves[b.data[at]!]!;
   if (b.dtype === 'bf16') {

@@ -16,8 +16,8 @@ enable chromium_experimental_subgroup_matrix;
 `;
 
 /** What the elements of b may be, and the text that reads them. */
-export const WEIGHTS = { half, q8, q4 } as const;
-export type WeightKind = keyof typeof WEIGHTS;
+export const WEIGHTS: Readonly<Record<WeightKind, string>> = { half, q8, q4 };
+export type WeightKind = 'half' | 'q8' | 'q4';
 
 const MANY_ROWS: Tiles = { m: 128, n: 128, k: 32, subgroupsM: 2, subgroupsN: 2, subgroupsK: 1, stages: 2 };
 const SIXTY_FOUR_ROWS: Tiles = { m: 64, n: 32, k: 128, subgroupsM: 2, subgroupsN: 1, subgroupsK: 4, stages: 1 };
