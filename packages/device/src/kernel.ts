@@ -27,7 +27,9 @@ export type ReferenceView<B extends Binding> =
         ? Uint32Array
         : B['dtypes'] extends readonly ['i32']
           ? Int32Array
-          : WeightView)
+          : B['dtypes'] extends readonly ['fp16'] | readonly ['bf16']
+            ? Uint16Array
+            : WeightView)
   | (B extends { optional: true } ? undefined : never);
 
 /** What the parts of a kernel may know about one launch: scalar parameters, dtypes, which optional buffers are there. */
@@ -44,6 +46,11 @@ export interface WebGpuNeeds {
   minSubgroupSize?: number;
   invocationsPerWorkgroup?: number;
   workgroupStorageBytes?: number;
+  /**
+   * Products of 16 x 16 matrices that a subgroup of 32 holds together, float16 into float32 sums
+   * (`chromium-experimental-subgroup-matrix`, with `shader-f16` and `subgroups`).
+   */
+  subgroupMatrix?: true;
   /**
    * Only for adapters that compute on the CPU (SwiftShader, llvmpipe): there a workgroup barrier costs more than the
    * idle lanes of a form without any.
@@ -73,6 +80,8 @@ export interface WebGpuLimits {
   /** 0 when the adapter offers no subgroups. */
   minSubgroupSize: number;
   maxSubgroupSize: number;
+  /** Whether subgroups, all of 32 invocations, multiply 16 x 16 matrices of float16 into float32 sums. */
+  subgroupMatrix: boolean;
   /** Whether the adapter computes on the CPU. */
   software: boolean;
 }

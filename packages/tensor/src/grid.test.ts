@@ -7,6 +7,7 @@ const limits = {
   maxWorkgroupsPerDimension: 65535,
   minSubgroupSize: 0,
   maxSubgroupSize: 0,
+  subgroupMatrix: false,
   software: false,
 };
 

@@ -55,7 +55,9 @@ export {
 } from './kernels/head-layer-norm-backward/index.ts';
 export { matmulKernel } from './kernels/matmul/index.ts';
 export { matmulBackwardKernel } from './kernels/matmul-backward/index.ts';
+export { matmulMixedKernel } from './kernels/matmul-mixed/index.ts';
 export { MATVEC_MAX_ROWS, matvecKernel } from './kernels/matvec/index.ts';
+export { maxMagnitude, maxMagnitudeKernel } from './kernels/max-magnitude/index.ts';
 export { nonFiniteKernel } from './kernels/non-finite/index.ts';
 export { normWeightBackwardKernel } from './kernels/norm-weight-backward/index.ts';
 export { randomFill, randomFillKernel } from './kernels/random-fill/index.ts';
@@ -67,6 +69,7 @@ export {
   rmsNormBackward,
   rmsNormBackwardKernel,
 } from './kernels/rms-norm-backward/index.ts';
+export { type HalfTensor, roundToHalf, roundToHalfKernel } from './kernels/round-to-half/index.ts';
 export { type SampleTensors, sampleKernel, sampleToken } from './kernels/sample/index.ts';
 export {
   type CheckedSamplingOptions,
@@ -104,6 +107,7 @@ export {
   checkTargets,
   linearCrossEntropy,
 } from './ops/linear-cross-entropy.ts';
+export { hasMixedProducts } from './ops/mixed-product.ts';
 export { AdamW, type AdamWState, type StepOptions } from './optim/adamw.ts';
 export type { AdamWOptions, CheckedAdamWOptions } from './optim/adamw-options.ts';
 export { firstNonFinite } from './optim/gradient-norm.ts';
@@ -117,7 +121,13 @@ export {
 } from './optim/schedules.ts';
 export type { TrainableParameter } from './parameter.ts';
 export { type ParameterShape, Parameters } from './parameters.ts';
-export { type DifferentiableOperation, type OperationGradients, Scope } from './scope.ts';
+export {
+  type DifferentiableOperation,
+  type OperationGradients,
+  type Precision,
+  Scope,
+  type ScopeOptions,
+} from './scope.ts';
 export type { Anomaly } from './tape/anomalies.ts';
 export { type Differentiable, Tape, type TapeOptions } from './tape/tape.ts';
 export { type Differentiator, elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';

@@ -1,4 +1,4 @@
-import { type Arena, type Device, type DeviceBuffer, DeviceError, type Dtype } from '@xlstm/device';
+import { type Arena, type Device, type DeviceBuffer, DeviceError, type Dtype, OptionError } from '@xlstm/device';
 import type { GradientTarget } from './gradient.ts';
 import { elementCount, Tensor } from './tensor.ts';
 
@@ -39,6 +39,18 @@ export interface DifferentiableOperation {
 }
 
 /**
+ * How products are computed: `fp32`; or `mixed`, on matrix units with operands rounded to fp16 and float32 sums, where
+ * the device has them and the shape allows it, else as `fp32`. Everything else is float32 either way.
+ */
+export type Precision = 'fp32' | 'mixed';
+
+/** Options of a scope. */
+export interface ScopeOptions {
+  /** Default `fp32`. */
+  precision?: Precision;
+}
+
+/**
  * Where the temporaries of a computation live. Operations take their outputs from the scope; `release` hands one back
  * early, `dispose` (or `using`) hands back the rest. Behind it, an arena reuses the buffers.
  *
@@ -54,10 +66,16 @@ export interface DifferentiableOperation {
  */
 export class Scope implements Disposable {
   readonly arena: Arena;
+  readonly precision: Precision;
   readonly #live = new Set<DeviceBuffer>();
 
-  constructor(arena: Arena) {
+  constructor(arena: Arena, options: ScopeOptions = {}) {
+    const { precision = 'fp32' } = options;
+    if (precision !== 'fp32' && precision !== 'mixed') {
+      throw new OptionError(`Scope: precision must be fp32 or mixed, got ${JSON.stringify(precision)}`);
+    }
     this.arena = arena;
+    this.precision = precision;
   }
 
   get device(): Device {

@@ -1,6 +1,7 @@
 import { Arena, type DeviceBuffer, type Program } from '@xlstm/device';
 import { type SamplingOptions, Scope, sampleToken, Tensor } from '@xlstm/tensor';
 import { lastLogits, type XLSTMLarge } from './model.ts';
+import { precisionOf } from './prefill.ts';
 import type { XlstmState } from './state.ts';
 
 /** Options of a `Decoder`: how to sample, and the ids that the repetition penalty starts from. */
@@ -47,7 +48,7 @@ export class Decoder implements Disposable {
     const { batch } = state;
     this.#state = state;
     this.#arena = new Arena(device, 'decode');
-    this.#scope = new Scope(this.#arena);
+    this.#scope = new Scope(this.#arena, { precision: precisionOf(model) });
     try {
       const own = (dtype: 'i32' | 'u32', length: number, label: string) => {
         const buffer = device.alloc(dtype, length, { owner: 'decode', label });

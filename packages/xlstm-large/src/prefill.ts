@@ -1,11 +1,17 @@
 import { Arena, type Device, OptionError, ShapeError } from '@xlstm/device';
-import { Scope, type Tensor } from '@xlstm/tensor';
+import { hasMixedProducts, type Precision, Scope, type Tensor } from '@xlstm/tensor';
 import type { XLSTMLarge } from './model.ts';
 import type { XlstmState } from './state.ts';
 
 /** Tokens per piece: the GPU likes long pieces; the CPU must let signals through every fraction of a second. */
 export function pieceLength(device: Device): number {
-  return device.kind === 'cpu' ? 64 : 512;
+  if (device.kind === 'cpu') return 64;
+  return hasMixedProducts(device) ? 2048 : 512;
+}
+
+/** Weights of 16 bits are worth no more than products of 16-bit operands; fp32 ones ask for fp32. */
+export function precisionOf(model: XLSTMLarge): Precision {
+  return model.weights.dtype === 'fp32' ? 'fp32' : 'mixed';
 }
 
 /** Options of `prefill` and `forwardLogits`. */
@@ -90,7 +96,7 @@ export async function prefill(
     const piece = pieceLength(device);
     for (let start = 0; start < total; start += piece) {
       options.signal?.throwIfAborted();
-      const scope = new Scope(arena);
+      const scope = new Scope(arena, { precision: precisionOf(model) });
       const { position } = state;
       try {
         queuePiece(model, scope, uploadPiece(scope, rows, start, Math.min(piece, total - start)), state);
@@ -126,7 +132,7 @@ export async function* forwardLogits(
     for (let start = 0; start < total; start += piece) {
       options.signal?.throwIfAborted();
       const length = Math.min(piece, total - start);
-      const scope = new Scope(arena);
+      const scope = new Scope(arena, { precision: precisionOf(model) });
       const hidden = model.forward(scope, uploadPiece(scope, rows, start, length), state);
       const all = model.logits(scope, hidden);
       keepLastLogits(model, scope, hidden, state);

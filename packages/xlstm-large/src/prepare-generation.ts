@@ -2,7 +2,7 @@ import { Arena } from '@xlstm/device';
 import { type SamplingOptions, Scope } from '@xlstm/tensor';
 import { queueAdvance, queueDraw } from './decoder.ts';
 import type { XLSTMLarge } from './model.ts';
-import { pieceLength, queuePiece } from './prefill.ts';
+import { pieceLength, precisionOf, queuePiece } from './prefill.ts';
 import type { XlstmState } from './state.ts';
 
 /** What is to be made ready. */
@@ -44,12 +44,12 @@ export async function prepareGeneration(
   const arena = new Arena(device, 'prepare');
   const build = () => {
     for (const length of new Set(lengths)) {
-      const scope = new Scope(arena);
+      const scope = new Scope(arena, { precision: precisionOf(model) });
       queuePiece(model, scope, scope.tensor([state.batch, length], 'i32', 'tokens'), state);
       scope.dispose();
     }
     if (!sampling) return;
-    const scope = new Scope(arena);
+    const scope = new Scope(arena, { precision: precisionOf(model) });
     const token = scope.tensor([state.batch], 'i32', 'token');
     const counter = scope.tensor([state.batch], 'u32', 'random counter');
     const penalised = (sampling.repetitionPenalty ?? 1) !== 1;

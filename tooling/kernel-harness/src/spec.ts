@@ -30,6 +30,8 @@ export interface KernelSpec<
   kernel: Kernel<Bindings, Params>;
   backends: { cpu: true | string; webgpu: true | string; cuda: true | string };
   cases: readonly KernelCase<Extract<keyof Bindings, string>, Extract<keyof Params, string>>[];
+  /** Why there are adapters that no WGSL form runs on; absent when one form needs nothing. Tests skip those visibly. */
+  someAdapters?: string;
   /** For every binding that is written. */
   tolerances: Readonly<Partial<Record<Extract<keyof Bindings, string>, Tolerance>>>;
   bench: readonly KernelCase<Extract<keyof Bindings, string>, Extract<keyof Params, string>>[];

@@ -40,6 +40,10 @@ export async function testKernel<B extends Record<string, Binding>, P extends Re
       return;
     }
     const variants = device.variants(kernel);
+    if (variants.length === 0 && spec.someAdapters !== undefined) {
+      it.skip(`has no form for ${device.name}: ${spec.someAdapters}`, () => {});
+      return;
+    }
     it('has a form for this device', () => expect(variants).not.toHaveLength(0));
     for (const variant of variants) {
       const forms = kernel.webgpu?.find(({ name }) => name === variant);

@@ -68,9 +68,33 @@ export function listLimits(limits: GPUSupportedLimits, lower: LowerLimits = {}):
   return found as DeviceLimits;
 }
 
-/** What kernels may choose their constants and grids by. */
-export function kernelLimits(device: GPUDevice, limits: DeviceLimits): WebGpuLimits {
-  const info = device.adapterInfo as GPUAdapterInfo | undefined;
+/** What an adapter says about each kind of matrix that its subgroups multiply; not yet in the types of WebGPU. */
+interface SubgroupMatrixConfig {
+  componentType: string;
+  resultComponentType: string;
+  M: number;
+  N: number;
+  K: number;
+}
+
+/** Whether subgroups of exactly 32 multiply 16 x 16 matrices of float16 into float32 sums. */
+function multipliesMatrices(device: GPUDevice, info: GPUAdapterInfo | undefined): boolean {
+  const needed = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
+  if (!needed.every((feature) => device.features.has(feature as GPUFeatureName))) return false;
+  if (info?.subgroupMinSize !== 32 || info.subgroupMaxSize !== 32) return false;
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };
+  return [...subgroupMatrixConfigs].some(
+    ({ componentType, resultComponentType, M, N, K }) =>
+      componentType === 'f16' && resultComponentType === 'f32' && M === 16 && N === 16 && K === 16,
+  );
+}
+
+/**
+ * What kernels may choose their constants and grids by.
+ *
+ * @param info what the adapter says of itself: more, in Dawn, than the device repeats
+ */
+export function kernelLimits(device: GPUDevice, limits: DeviceLimits, info: GPUAdapterInfo | undefined): WebGpuLimits {
   const subgroups = device.features.has('subgroups');
   return {
     maxInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
@@ -78,6 +102,7 @@ export function kernelLimits(device: GPUDevice, limits: DeviceLimits): WebGpuLim
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     minSubgroupSize: subgroups ? (info?.subgroupMinSize ?? 4) : 0,
     maxSubgroupSize: subgroups ? (info?.subgroupMaxSize ?? 128) : 0,
+    subgroupMatrix: multipliesMatrices(device, info),
     software: info ? isSoftwareAdapter(info) : false,
   };
 }
@@ -88,6 +113,7 @@ export function meetsNeeds(device: GPUDevice, limits: WebGpuLimits, needs: WebGp
   return (
     (needs.features ?? []).every((feature) => device.features.has(feature)) &&
     (limits.software || !needs.software) &&
+    (limits.subgroupMatrix || !needs.subgroupMatrix) &&
     limits.minSubgroupSize >= (needs.minSubgroupSize ?? 0) &&
     limits.maxInvocationsPerWorkgroup >= (needs.invocationsPerWorkgroup ?? 0) &&
     limits.maxWorkgroupStorageBytes >= (needs.workgroupStorageBytes ?? 0)

@@ -56,12 +56,12 @@ export class WebGpuDevice extends Device {
   /** What launches need compiled, while `prepare` gathers it instead of queueing. */
   #gathering: PipelineRequest[] | undefined;
 
-  constructor(gpu: GPUDevice, owned: boolean, lower: LowerLimits = {}) {
+  constructor(gpu: GPUDevice, owned: boolean, lower: LowerLimits = {}, adapterInfo = gpu.adapterInfo) {
     super();
     const limits = listLimits(gpu.limits, lower);
     this.gpu = gpu;
     this.#owned = owned;
-    const adapter = gpu.adapterInfo as GPUAdapterInfo;
+    const adapter = adapterInfo as GPUAdapterInfo | undefined;
     this.info = {
       kind: 'webgpu',
       name: adapter?.description || adapter?.device || adapter?.architecture || adapter?.vendor || 'WebGPU device',
@@ -72,7 +72,7 @@ export class WebGpuDevice extends Device {
       limits,
     };
     this.maxBufferBytes = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
-    this.kernelLimits = kernelLimits(gpu, limits);
+    this.kernelLimits = kernelLimits(gpu, limits, adapter);
     this.#watch = new ErrorWatch(gpu, !owned);
     this.#encoder = new CommandEncoder(gpu, this.#watch);
     this.#pipelines = new PipelineCache(gpu, this.kernelLimits, this.#watch);
@@ -367,5 +367,5 @@ export async function createWebGpuDevice(options: WebGpuDeviceOptions = {}): Pro
       cause,
     });
   }
-  return new WebGpuDevice(gpu, true, limits);
+  return new WebGpuDevice(gpu, true, limits, adapter.info);
 }

@@ -4,6 +4,7 @@ import { MATVEC_MAX_ROWS, matvecKernel } from '../kernels/matvec/index.ts';
 import type { Scope } from '../scope.ts';
 import { requireContiguous, type Tensor } from '../tensor.ts';
 import { linearBackward } from './linear-backward.ts';
+import { mixedProduct, multipliesMixed } from './mixed-product.ts';
 
 /** Options of `linear`. */
 export interface LinearOptions {
@@ -22,10 +23,32 @@ function requireFp32(name: string, tensor: Tensor): void {
   }
 }
 
+/** Queues `y (+)= x · weightᵀ (+ bias)` of checked tensors, with at least one row. */
+export function product(
+  scope: Scope,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+  y: Tensor,
+  accumulate: boolean,
+): void {
+  if (x.rows > MATVEC_MAX_ROWS && multipliesMixed(scope)) {
+    // With 16-bit weights nothing else is scaled either: that is inference, where x follows a norm.
+    const scaleA = weight.dtype === 'fp32';
+    const operands = { a: x, aAlongK: true, b: weight, bAlongK: true, bias: bias?.buffer, y: y.buffer };
+    if (mixedProduct(scope, { ...operands, accumulate, scaleA })) return;
+  }
+  scope.device.launch(x.rows <= MATVEC_MAX_ROWS ? matvecKernel : matmulKernel, {
+    buffers: { x: x.buffer, weight: weight.buffer, bias: bias?.buffer, y: y.buffer },
+    params: { M: x.rows, N: weight.rows, K: x.cols, accumulate: accumulate ? 1 : 0 },
+  });
+}
+
 /**
  * Linear layer over the last dimension: `y = x · weightᵀ (+ bias)`, or `addTo += x · weightᵀ (+ bias)`.
  *
- * Up to 8 rows go through the kernel `matvec`, which reads the weights once at memory speed, more through `matmul`.
+ * Up to 8 rows go through the kernel `matvec`, which reads the weights once at memory speed, more through `matmul`, or in a
+ * scope of precision `mixed` through `matmul-mixed` where the device and the shape allow it.
  *
  * @param x `[..., K]` fp32, contiguous
  * @param weight `[N, K]` fp32, fp16 or bf16, contiguous
@@ -76,10 +99,7 @@ export function linear(scope: Scope, x: Tensor, weight: Tensor, options: LinearO
   }
   const y = addTo ? scope.overwritable(addTo) : scope.tensor(shape, 'fp32', 'linear');
   if (x.rows === 0 || N === 0) return y;
-  scope.device.launch(x.rows <= MATVEC_MAX_ROWS ? matvecKernel : matmulKernel, {
-    buffers: { x: x.buffer, weight: weight.buffer, bias: bias?.buffer, y: y.buffer },
-    params: { M: x.rows, N, K, accumulate: addTo ? 1 : 0 },
-  });
+  product(scope, x, weight, bias, y, addTo !== undefined);
   scope.record({
     name: 'linear',
     inputs: [x, weight, bias, addTo],

@@ -9,7 +9,7 @@ import {
 } from '@xlstm/device';
 import { fill } from '../kernels/fill/index.ts';
 import type { TrainableParameter } from '../parameter.ts';
-import { type DifferentiableOperation, Scope } from '../scope.ts';
+import { type DifferentiableOperation, Scope, type ScopeOptions } from '../scope.ts';
 import { elementCount, requireContiguous, Tensor } from '../tensor.ts';
 import { type Anomaly, AnomalyWatch } from './anomalies.ts';
 import { NodeGradients, type TapeNode } from './node-gradients.ts';
@@ -19,7 +19,7 @@ import { isWhole, Value } from './value.ts';
 export type Differentiable = Pick<TrainableParameter, 'value' | 'gradient'>;
 
 /** Options of a tape. */
-export interface TapeOptions {
+export interface TapeOptions extends ScopeOptions {
   /** Parameters whose gradients are wanted. They are added to: set them to zero before the first step that counts. */
   parameters?: Iterable<Differentiable>;
   /** Whether every result is looked at for NaN and infinity, one more launch for each; see `firstAnomaly`. Default false. */
@@ -60,7 +60,7 @@ export class Tape extends Scope {
   #finished = false;
 
   constructor(arena: Arena, options: TapeOptions = {}) {
-    super(arena);
+    super(arena, options);
     this.#parameters = [...(options.parameters ?? [])];
     for (const { value, gradient } of this.#parameters) {
       if (gradient.dtype !== 'fp32' || gradient.buffer.length !== value.buffer.length) {
@@ -197,7 +197,7 @@ export class Tape extends Scope {
   ): Tensor {
     this.#assertOpen(name);
     const before = advances.map((buffer) => this.#copyOf(this, buffer));
-    const once = new Tape(this.arena);
+    const once = new Tape(this.arena, { precision: this.precision });
     once.#anomalies = this.#anomalies;
     once.#within = `${this.#within}${name} / `;
     const allowed = new Set([...inputs, ...this.#parameters.map(({ value }) => value)].map(({ buffer }) => buffer));
@@ -210,7 +210,7 @@ export class Tape extends Scope {
     once.#anomalies = undefined;
     once.dispose();
     const backward: DifferentiableOperation['backward'] = (gradients) => {
-      const again = new Tape(this.arena, { parameters: this.#parameters });
+      const again = new Tape(this.arena, { parameters: this.#parameters, precision: this.precision });
       // Views of one buffer share its gradient.
       for (const input of new Map(inputs.map((each) => [each.buffer, each])).values()) {
         const target = gradients.target(input);
@@ -322,7 +322,7 @@ export class Tape extends Scope {
 
   #differentiate({ operation, inputs, outputs, saved }: TapeNode): void {
     if ([...outputs.values()].some((value) => value.hasGradient)) {
-      const scope = new Scope(this.arena);
+      const scope = new Scope(this.arena, { precision: this.precision });
       const gradients = new NodeGradients(scope, operation.name, inputs, outputs);
       operation.backward(gradients);
       gradients.finish();

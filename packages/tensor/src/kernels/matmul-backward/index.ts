@@ -1,4 +1,5 @@
 import { type DeviceBuffer, defineKernel, type Kernel } from '@xlstm/device';
+import { mixedProduct, multipliesMixed } from '../../ops/mixed-product.ts';
 import type { Scope } from '../../scope.ts';
 import { Tensor } from '../../tensor.ts';
 import { addColumnSums } from '../column-sums/index.ts';
@@ -48,6 +49,11 @@ export interface BackwardProduct {
 export function backwardProduct(scope: Scope, product: BackwardProduct): void {
   const { a, transposed, b, bOffset = 0, C, y, yOffset = 0, accumulate } = product;
   const [R, inner] = transposed ? [a.cols, a.rows] : [a.rows, a.cols];
+  if (multipliesMixed(scope)) {
+    const right = new Tensor(b, [inner, C], bOffset);
+    const operands = { a, aAlongK: !transposed, b: right, bAlongK: false };
+    if (mixedProduct(scope, { ...operands, y, yOffset, accumulate, scaleA: true })) return;
+  }
   const splits = splitsFor(R, C, inner);
   const partial = splits > 1 ? scope.tensor([splits, R * C], 'fp32', 'matmul_backward partials') : undefined;
   // Whole steps of the kernel, so that only the last part ends within one.
