@@ -56,7 +56,7 @@ export class WebGpuDevice extends Device {
   /** What launches need compiled, while `prepare` gathers it instead of queueing. */
   #gathering: PipelineRequest[] | undefined;
 
-  constructor(gpu: GPUDevice, owned: boolean, lower: LowerLimits = {}, adapterInfo = gpu.adapterInfo) {
+  constructor(gpu: GPUDevice, owned: boolean, lower: LowerLimits = {}, adapterInfo: GPUAdapterInfo = gpu.adapterInfo) {
     super();
     const limits = listLimits(gpu.limits, lower);
     this.gpu = gpu;
