@@ -11,6 +11,7 @@ import { type RoomFor, requireRoom, writeFailure } from './disk-room.ts';
 import { type FinishedShard, type Journal, lockFolder, removeJournal, writeJournal, writeWhole } from './journal.ts';
 import { checkSame, prepareFolder } from './out-folder.ts';
 import type { ConversionPlan, PlannedShard } from './plan.ts';
+import { releaseAfter } from './release-after.ts';
 import { copySmallFiles } from './small-files.ts';
 import { type ConversionSource, sourceIdentity } from './source.ts';
 
@@ -69,7 +70,18 @@ export async function convertModel(
   const identity = await sourceIdentity(source.checkpoint, signal);
   const earlier = await prepareFolder(out);
   if (earlier) checkSame(earlier, identity, plan.options, out);
-  await using _lock = await lockFolder(out);
+  return releaseAfter(await lockFolder(out), () => convertLocked(source, out, plan, events, signal, identity, earlier));
+}
+
+async function convertLocked(
+  source: ConversionSource,
+  out: string,
+  plan: ConversionPlan,
+  events: ConversionEvents,
+  signal: AbortSignal,
+  identity: string,
+  earlier: Journal | undefined,
+): Promise<Conversion> {
   const kept = earlier ? await stillWhole(out, earlier, plan, signal) : new Map<string, FinishedShard>();
   const place = (shard: PlannedShard | undefined): RoomFor => ({
     out,

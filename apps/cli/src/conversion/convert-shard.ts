@@ -3,6 +3,7 @@ import { convertedPieces, SafetensorsWriter } from '@xlstm/loaders';
 import type { Fingerprint } from '@xlstm/xlstm-large';
 import type { FinishedShard } from './journal.ts';
 import { FILE_METADATA, type PlannedShard, type PlannedWeight } from './plan.ts';
+import { releaseAfter } from './release-after.ts';
 import type { ConversionSource } from './source.ts';
 
 /** What converting a weight needs. */
@@ -34,10 +35,12 @@ export async function convertWeight(
 
 /** Writes one file of the result whole or not at all. */
 export async function convertShard(out: string, shard: PlannedShard, work: ShardWork): Promise<FinishedShard> {
-  await using writer = await SafetensorsWriter.create(join(out, shard.file), shard.tensors, FILE_METADATA);
-  for (const weight of shard.weights) {
-    await convertWeight(weight, work, (name, data) => writer.write(name, data, work.signal));
-  }
-  const { byteLength, sha256 } = await writer.finish(work.signal);
-  return { file: shard.file, bytes: byteLength, sha256, fingerprint: work.fingerprint?.digest() ?? null };
+  const file = await SafetensorsWriter.create(join(out, shard.file), shard.tensors, FILE_METADATA);
+  return releaseAfter(file, async (writer) => {
+    for (const weight of shard.weights) {
+      await convertWeight(weight, work, (name, data) => writer.write(name, data, work.signal));
+    }
+    const { byteLength, sha256 } = await writer.finish(work.signal);
+    return { file: shard.file, bytes: byteLength, sha256, fingerprint: work.fingerprint?.digest() ?? null };
+  });
 }

@@ -15,6 +15,7 @@ import type { Context } from '../terminal.ts';
 import { convertModel } from './convert-model.ts';
 import { checkApart } from './out-folder.ts';
 import { type ConversionPlan, planConversion } from './plan.ts';
+import { releaseAfter } from './release-after.ts';
 import { type QualityReport, qualityReport } from './report.ts';
 import { type ConversionSource, openConversionSource } from './source.ts';
 import { verifyConversion } from './verify.ts';
@@ -133,14 +134,16 @@ export async function runConversion(
   const text = flags.text === undefined ? undefined : await readTextFile(flags.text, context);
   const bar = new Progress(terminal.stderr, !flags.json && !flags.quiet);
   try {
-    await using source = await openConversionSource(model, { revision: flags.revision, signal, progress: bar });
+    const opened = await openConversionSource(model, { revision: flags.revision, signal, progress: bar });
     bar.clear();
-    await checkApart(source.folder, out);
-    const report = await converted(context, model, out, flags, source, bar);
-    if (!flags.report) return report;
-    const { device, maxTokens } = flags;
-    const quality = await qualityReport(source, out, { text, maxTokens, device, signal, progress: bar });
-    return { ...report, quality };
+    return await releaseAfter(opened, async (source) => {
+      await checkApart(source.folder, out);
+      const report = await converted(context, model, out, flags, source, bar);
+      if (!flags.report) return report;
+      const { device, maxTokens } = flags;
+      const quality = await qualityReport(source, out, { text, maxTokens, device, signal, progress: bar });
+      return { ...report, quality };
+    });
   } finally {
     bar.clear();
   }
@@ -223,25 +226,26 @@ async function existing(
   source: ConversionSource,
   bar: Progress,
 ): Promise<ConversionReport> {
-  await using result = await openCheckpoint(out, { signal });
-  const { quantization } = result;
-  const verification = flags.verify
-    ? await verifyConversion(source, out, signal, (done, total) => bar.update(`verifying ${out}`, done / total))
-    : undefined;
-  const files = new Map([...result.tensors.values()].map(({ source: file }) => [file.name, file.size]));
-  return {
-    model,
-    out,
-    dtype: quantization?.dtype ?? storedDtype(result),
-    group: quantization?.group ?? null,
-    dryRun: false,
-    sourceBytes: [...source.checkpoint.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
-    bytes: [...files.values()].reduce((sum, bytes) => sum + bytes, 0),
-    shards: [...files].map(([file, bytes]) => ({ file, bytes, sha256: null })),
-    fingerprint: quantization?.fingerprint ?? null,
-    smallFiles: [],
-    verified: verification !== undefined,
-    seconds: null,
-    quality: null,
-  };
+  return releaseAfter(await openCheckpoint(out, { signal }), async (result) => {
+    const { quantization } = result;
+    const verification = flags.verify
+      ? await verifyConversion(source, out, signal, (done, total) => bar.update(`verifying ${out}`, done / total))
+      : undefined;
+    const files = new Map([...result.tensors.values()].map(({ source: file }) => [file.name, file.size]));
+    return {
+      model,
+      out,
+      dtype: quantization?.dtype ?? storedDtype(result),
+      group: quantization?.group ?? null,
+      dryRun: false,
+      sourceBytes: [...source.checkpoint.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
+      bytes: [...files.values()].reduce((sum, bytes) => sum + bytes, 0),
+      shards: [...files].map(([file, bytes]) => ({ file, bytes, sha256: null })),
+      fingerprint: quantization?.fingerprint ?? null,
+      smallFiles: [],
+      verified: verification !== undefined,
+      seconds: null,
+      quality: null,
+    };
+  });
 }

@@ -1,4 +1,4 @@
-import { type Checkpoint, isScales, type StoredWeights, streamWeight } from '@xlstm/loaders';
+import { type Checkpoint, type StoredWeights, streamWeight } from '@xlstm/loaders';
 
 /** How far a weight of the result is from the source's. */
 export interface TensorError {
@@ -39,17 +39,17 @@ async function* sideBySide(
   }
 }
 
-/** The error of every weight of the result, in the result's order. Nothing is held but pieces. */
+/** The error of each of the weights. Nothing is held but pieces. @param names those of the model, which both have */
 export async function tensorErrors(
   source: Checkpoint,
   result: Checkpoint,
+  names: readonly string[],
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<TensorError[]> {
   const errors: TensorError[] = [];
-  for (const info of result.tensors.values()) {
-    const { name } = info;
-    if (isScales(result.tensors, name)) continue;
+  for (const name of names) {
+    const info = result.tensors.get(name)!;
     const matrix = result.quantization?.matrices.get(name);
     let [squares, norm, max] = [0, 0, 0];
     for await (const [wanted, got] of sideBySide(source, result, name, signal)) {

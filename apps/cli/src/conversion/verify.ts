@@ -1,9 +1,10 @@
 import { CheckpointError } from '@xlstm/device';
-import { openCheckpoint, readTensorBytes } from '@xlstm/loaders';
+import { type Checkpoint, openCheckpoint, readTensorBytes } from '@xlstm/loaders';
 import { Fingerprint } from '@xlstm/xlstm-large';
 import { storedDtype } from 'xlstm';
 import { convertWeight } from './convert-shard.ts';
 import { planConversion } from './plan.ts';
+import { releaseAfter } from './release-after.ts';
 import type { ConversionSource } from './source.ts';
 
 /** What `--verify` finds. */
@@ -24,7 +25,18 @@ export async function verifyConversion(
   signal: AbortSignal,
   onBytes: (done: number, total: number) => void,
 ): Promise<Verification> {
-  await using result = await openCheckpoint(out, { signal });
+  return releaseAfter(await openCheckpoint(out, { signal }), (result) =>
+    verifyOpened(source, out, result, signal, onBytes),
+  );
+}
+
+async function verifyOpened(
+  source: ConversionSource,
+  out: string,
+  result: Checkpoint,
+  signal: AbortSignal,
+  onBytes: (done: number, total: number) => void,
+): Promise<Verification> {
   const { quantization } = result;
   const dtype = quantization?.dtype ?? storedDtype(result);
   const group = quantization?.group ?? 32;
