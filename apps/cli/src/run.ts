@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addChatCommand } from './commands/chat.ts';
+import { addConvertCommand } from './commands/convert.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addEvalCommand } from './commands/eval.ts';
 import { addGenerateCommand } from './commands/generate.ts';
@@ -37,6 +38,7 @@ Examples:
   $ xlstm chat --model models/my-chat-model      a conversation that can be saved, undone and gone on with
   $ xlstm eval models/my-model --text valid.txt  how well a model predicts a text
   $ xlstm inspect models/xlstm-7b                what a checkpoint holds and how much memory it needs
+  $ xlstm convert models/xlstm-7b models/q4 --dtype q4   the same model in a seventh of the bytes
   $ xlstm doctor                                 which devices there are, and why others are not
 
 Exit codes: 0 done, 1 error, 2 the command line makes no sense, 130 interrupted.`,
@@ -46,6 +48,7 @@ Exit codes: 0 done, 1 error, 2 the command line makes no sense, 130 interrupted.
   addChatCommand(program, context);
   addEvalCommand(program, context);
   addInspectCommand(program, context);
+  addConvertCommand(program, context);
   addDoctorCommand(program, context);
   return program;
 }

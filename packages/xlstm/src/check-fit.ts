@@ -1,5 +1,5 @@
 import { type Device, type FloatDtype, OutOfMemoryError } from '@xlstm/device';
-import type { Checkpoint } from '@xlstm/loaders';
+import { type Checkpoint, weightShape } from '@xlstm/loaders';
 import { parameterBytes, parseConfig, planParameters, stateBytes } from '@xlstm/xlstm-large';
 import { storedDtype } from './checkpoint-summary.ts';
 
@@ -15,7 +15,7 @@ const WORK_SPACE_BYTES = 128 * 2 ** 20;
  */
 export function checkFit(device: Device, checkpoint: Checkpoint, dtype: FloatDtype | undefined): void {
   const config = parseConfig(checkpoint.config, checkpoint.configFormat);
-  const { table, dims } = planParameters(config, (name) => checkpoint.tensors.get(name)?.shape);
+  const { table, dims } = planParameters(config, (name) => weightShape(checkpoint, name));
   const kept = dtype ?? storedDtype(checkpoint);
   for (const plan of table.parameters) {
     const { name, shape } = plan;

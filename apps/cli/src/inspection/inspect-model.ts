@@ -1,4 +1,5 @@
-import type { FloatDtype } from '@xlstm/device';
+import type { FloatDtype, QuantizedDtype } from '@xlstm/device';
+import { isScales, weightShape } from '@xlstm/loaders';
 import type { Tokenizer } from '@xlstm/tokenizer';
 import {
   type ConfigFormat,
@@ -14,10 +15,12 @@ import { tokenizerOf } from 'xlstm';
 import { type MemoryNeed, memoryNeeded } from './memory-needed.ts';
 import { type ModelContents, type ModelFile, readModel } from './read-model.ts';
 
-/** A tensor as it is stored. */
+/** A tensor as it is stored; codes and their scales are one. */
 export interface TensorReport {
   name: string;
+  /** As safetensors spells it, or q8 or q4. */
   dtype: string;
+  /** Of quantised matrices that of the matrix. */
   shape: readonly number[];
   bytes: number;
   file: string;
@@ -33,6 +36,8 @@ export interface ModelReport {
   tokenizer: { kind: Tokenizer['kind']; vocabSize: number; bosId: number | null; eosIds: readonly number[] } | null;
   parameters: number;
   tensors: readonly TensorReport[];
+  /** How the matrices are quantised; null where they are floats. */
+  quantization: { dtype: QuantizedDtype; group: number; fingerprint: string; matrices: number } | null;
   /** Bytes of tensors by stored dtype. */
   bytesByDtype: Readonly<Record<string, number>>;
   files: readonly ModelFile[];
@@ -71,12 +76,32 @@ function planOf(
 ): (Plan & { agrees: boolean }) | undefined {
   // With files missing it is known already that tensors are.
   const noted = contents.problems.length > 0 ? [] : problems;
-  const plan = attempt(noted, () => planParameters(config, (name) => contents.tensors.get(name)?.shape));
+  const plan = attempt(noted, () => planParameters(config, (name) => weightShape(contents, name)));
   if (plan) return { ...plan, agrees: true };
   return attempt(problems, () => {
     const dims = defaultDims(config);
     return { dims, table: parameterTable(config, dims), agrees: false };
   });
+}
+
+function tensorReports({ tensors, quantization }: ModelContents): TensorReport[] {
+  return [...tensors.values()].flatMap((info): TensorReport[] => {
+    const { name, byteLength } = info;
+    const file = info.source.name;
+    const matrix = quantization?.matrices.get(name);
+    if (matrix) {
+      const bytes = byteLength + matrix.scales.byteLength;
+      return [{ name, dtype: matrix.dtype, shape: matrix.shape, bytes, file }];
+    }
+    if (quantization && isScales(tensors, name)) return [];
+    return [{ name, dtype: info.dtype, shape: info.shape, bytes: byteLength, file }];
+  });
+}
+
+function quantizationReport({ quantization }: ModelContents): ModelReport['quantization'] {
+  if (!quantization) return null;
+  const { dtype, group, fingerprint, matrices } = quantization;
+  return { dtype, group, fingerprint, matrices: matrices.size };
 }
 
 function countElements(shape: readonly number[]): number {
@@ -97,20 +122,12 @@ export async function inspectModel(folder: string, signal: AbortSignal): Promise
   // Without a file text is bytes, and a model of fewer ids than bytes simply has no text; that is no fault of it.
   const tokenizerProblems = contents.tokenizerJson ? problems : [];
   const tokenizer = config ? attempt(tokenizerProblems, () => tokenizerOf(contents, config)) : undefined;
-  const tensors = [...contents.tensors.values()].map(
-    (info): TensorReport => ({
-      name: info.name,
-      dtype: info.dtype,
-      shape: info.shape,
-      bytes: info.byteLength,
-      file: info.source.name,
-    }),
-  );
+  const tensors = tensorReports(contents);
   const used = new Set(plan?.agrees ? plan.table.tensors.map(({ name }) => name) : []);
   const bytesByDtype: Record<string, number> = {};
   for (const { name, dtype, bytes } of tensors) {
     bytesByDtype[dtype] = (bytesByDtype[dtype] ?? 0) + bytes;
-    if (used.has(name) && !LOADABLE.includes(dtype)) {
+    if (used.has(name) && !LOADABLE.includes(dtype) && !contents.quantization?.matrices.has(name)) {
       problems.push(`checkpoint: tensor ${name} is ${dtype}; weights must be one of ${LOADABLE.join(', ')}`);
     }
   }
@@ -129,6 +146,7 @@ export async function inspectModel(folder: string, signal: AbortSignal): Promise
       : null,
     parameters: tensors.reduce((sum, { shape }) => sum + countElements(shape), 0),
     tensors,
+    quantization: quantizationReport(contents),
     bytesByDtype,
     files,
     bytesOnDisk: files.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -7,6 +7,7 @@ import {
   fileSource,
   openCheckpoint,
   openSafetensors,
+  type Quantization,
   type TensorInfo,
 } from '@xlstm/loaders';
 import { InputOutputError } from '../failures.ts';
@@ -23,6 +24,8 @@ export interface ModelContents {
   config: Readonly<Record<string, unknown>> | undefined;
   format: Checkpoint['configFormat'] | undefined;
   tensors: ReadonlyMap<string, TensorInfo>;
+  /** How matrices are quantised; undefined where they are not, or where that is broken. */
+  quantization: Quantization | undefined;
   tokenizerJson: Readonly<Record<string, unknown>> | undefined;
   tokenizerConfig: Readonly<Record<string, unknown>> | undefined;
   /** What is wrong, in sentences. */
@@ -61,6 +64,7 @@ export async function readModel(folder: string, signal: AbortSignal): Promise<Mo
     files,
     config: undefined,
     format: undefined,
+    quantization: undefined,
     tokenizerJson: undefined,
     tokenizerConfig: undefined,
   };
@@ -82,6 +86,7 @@ export async function readModel(folder: string, signal: AbortSignal): Promise<Mo
       config: checkpoint.config,
       format: checkpoint.configFormat,
       tensors,
+      quantization: checkpoint.quantization,
       tokenizerJson: await checkpoint.tokenizerJson?.().catch((error: unknown) => {
         problems.push(messageOf(error));
         return undefined;

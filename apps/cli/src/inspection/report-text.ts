@@ -34,6 +34,15 @@ export function reportText(report: ModelReport): string {
   const stored = Object.entries(report.bytesByDtype)
     .map(([dtype, bytes]) => `${dtype} ${formatBytes(bytes)}`)
     .join(', ');
+  const { quantization } = report;
+  const quantized = quantization
+    ? [
+        [
+          'quantised',
+          `${quantization.dtype} in groups of ${quantization.group}: ${quantization.matrices} matrices of model ${quantization.fingerprint}`,
+        ],
+      ]
+    : [];
   const summary = formatTable([
     ['model', modelLabel(report.model)],
     ['format', report.format ? FORMATS[report.format] : 'unknown'],
@@ -46,6 +55,7 @@ export function reportText(report: ModelReport): string {
           : 'none (no tokenizer.json)',
     ],
     ['parameters', `${formatCount(report.parameters)} in ${report.tensors.length} tensors (${stored || 'none'})`],
+    ...quantized,
     ['on disk', `${formatBytes(report.bytesOnDisk)} in ${report.files.length} files`],
     ['check', verdict(report)],
   ]);
