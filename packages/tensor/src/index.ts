@@ -58,7 +58,7 @@ export { matmulBackwardKernel } from './kernels/matmul-backward/index.ts';
 export { MATVEC_MAX_ROWS, matvecKernel } from './kernels/matvec/index.ts';
 export { nonFiniteKernel } from './kernels/non-finite/index.ts';
 export { normWeightBackwardKernel } from './kernels/norm-weight-backward/index.ts';
-export { randomFill, randomFillKernel } from './kernels/random-fill/index.ts';
+export { randomBits, randomFill, randomFillKernel } from './kernels/random-fill/index.ts';
 export { addInPlace, residual, residualKernel } from './kernels/residual/index.ts';
 export { rmsNorm, rmsNormKernel } from './kernels/rms-norm/index.ts';
 export {
@@ -121,4 +121,11 @@ export { type DifferentiableOperation, type OperationGradients, Scope } from './
 export type { Anomaly } from './tape/anomalies.ts';
 export { type Differentiable, Tape, type TapeOptions } from './tape/tape.ts';
 export { type Differentiator, elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';
-export { type MatrixPart, WeightMatrix } from './weight-matrix.ts';
+export {
+  type MatrixFormat,
+  type MatrixPart,
+  type MatrixRun,
+  matrixBytes,
+  splitRows,
+  WeightMatrix,
+} from './weight-matrix.ts';

@@ -12,7 +12,7 @@ const STORIES = { model_type: 'xlstm', hidden_size: 256, num_heads: 4, num_hidde
 
 /** Reads and writes of one decoded token: every weight but the embedding table once, the state twice. */
 function bytesPerToken(model: XLSTMLarge, stateBytes: number): number {
-  return model.weights.byteLength - model.weights.get('embedding').byteLength + 2 * stateBytes;
+  return model.weights.byteLength - model.weights.matrix('embedding').byteLength + 2 * stateBytes;
 }
 
 /** Gate: reading tokens one by one must give the logits of reading them at once. */

@@ -1,4 +1,4 @@
-import { type Device, type FloatDtype, OutOfMemoryError } from '@xlstm/device';
+import { type Device, OutOfMemoryError, type WeightDtype } from '@xlstm/device';
 import type { Checkpoint } from '@xlstm/loaders';
 import { parameterBytes, parseConfig, planParameters, stateBytes } from '@xlstm/xlstm-large';
 import { storedDtype } from './checkpoint-summary.ts';
@@ -13,7 +13,7 @@ const WORK_SPACE_BYTES = 128 * 2 ** 20;
  * @throws OutOfMemoryError that names what does not fit and the numbers; CheckpointError or ConfigError for a checkpoint
  *   that could not be loaded anyway
  */
-export function checkFit(device: Device, checkpoint: Checkpoint, dtype: FloatDtype | undefined): void {
+export function checkFit(device: Device, checkpoint: Checkpoint, dtype: WeightDtype | undefined): void {
   const config = parseConfig(checkpoint.config, checkpoint.configFormat);
   const { table, dims } = planParameters(config, (name) => checkpoint.tensors.get(name)?.shape);
   const kept = dtype ?? storedDtype(checkpoint);
@@ -28,7 +28,8 @@ export function checkFit(device: Device, checkpoint: Checkpoint, dtype: FloatDty
   }
   const { memoryBytes } = device;
   if (memoryBytes === undefined) return;
-  const weightsIn = (dtype: FloatDtype) => table.parameters.reduce((sum, plan) => sum + parameterBytes(plan, dtype), 0);
+  const weightsIn = (dtype: WeightDtype) =>
+    table.parameters.reduce((sum, plan) => sum + parameterBytes(plan, dtype), 0);
   const weights = weightsIn(kept);
   const state = stateBytes(config, dims).total;
   const rest = state + WORK_SPACE_BYTES;

@@ -1,4 +1,4 @@
-import type { FloatDtype } from '@xlstm/device';
+import type { WeightDtype } from '@xlstm/device';
 import type { Tokenizer } from '@xlstm/tokenizer';
 import {
   type ConfigFormat,
@@ -37,7 +37,7 @@ export interface ModelReport {
   bytesByDtype: Readonly<Record<string, number>>;
   files: readonly ModelFile[];
   bytesOnDisk: number;
-  memory: Readonly<Record<FloatDtype, MemoryNeed>> | null;
+  memory: Readonly<Record<WeightDtype, MemoryNeed>> | null;
   /** Whether every tensor that the configuration means is there with its shape. */
   agrees: boolean;
   /** Tensors that the configuration does not mean; they are not loaded. */

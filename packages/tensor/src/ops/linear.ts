@@ -3,6 +3,7 @@ import { matmulKernel } from '../kernels/matmul/index.ts';
 import { MATVEC_MAX_ROWS, matvecKernel } from '../kernels/matvec/index.ts';
 import type { Scope } from '../scope.ts';
 import { requireContiguous, type Tensor } from '../tensor.ts';
+import { type WeightMatrix, wholeTensor } from '../weight-matrix.ts';
 import { linearBackward } from './linear-backward.ts';
 
 /** Options of `linear`. */
@@ -40,7 +41,13 @@ function requireFp32(name: string, tensor: Tensor): void {
  * x = linear(scope, hidden, down, { addTo: x })
  * ```
  */
-export function linear(scope: Scope, x: Tensor, weight: Tensor, options: LinearOptions = {}): Tensor {
+export function linear(
+  scope: Scope,
+  x: Tensor,
+  weightOrMatrix: Tensor | WeightMatrix,
+  options: LinearOptions = {},
+): Tensor {
+  const weight = wholeTensor('linear', weightOrMatrix);
   const { bias, addTo } = options;
   const K = x.cols;
   if (x.shape.length === 0 || K === 0) {

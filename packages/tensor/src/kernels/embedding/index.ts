@@ -1,6 +1,7 @@
 import { defineKernel, type Kernel, ShapeError } from '@xlstm/device';
 import type { Scope } from '../../scope.ts';
 import { requireContiguous, type Tensor } from '../../tensor.ts';
+import { type WeightMatrix, wholeTensor } from '../../weight-matrix.ts';
 import { embeddingBackward } from '../embedding-backward/index.ts';
 import { embeddingReference } from './reference.ts';
 import { bindings, params } from './signature.ts';
@@ -29,7 +30,8 @@ export const embeddingKernel: Kernel<typeof bindings, typeof params> = defineKer
  * const x = embedding(scope, ids, table)
  * ```
  */
-export function embedding(scope: Scope, ids: Tensor, weight: Tensor): Tensor {
+export function embedding(scope: Scope, ids: Tensor, weightOrMatrix: Tensor | WeightMatrix): Tensor {
+  const weight = wholeTensor('embedding', weightOrMatrix);
   requireContiguous('embedding', 'ids', ids);
   requireContiguous('embedding', 'weight', weight);
   const [V, D] = weight.shape;
