@@ -150,6 +150,26 @@ export abstract class Device implements DeviceIdentity, Disposable {
    */
   abstract record(build: () => void, label?: string): Program;
 
+  /**
+   * Makes ready what `build` will launch: runs it with launches, copies and clears checked but not queued, as `record` does,
+   * and compiles the shaders that are missing, all at once and without blocking. What is not prepared is compiled when it is
+   * first launched, and what is prepared stays for every later launch, recorded or not. Temporaries of `build` are best
+   * taken from an `Arena`, which hands them out again afterwards.
+   *
+   * @throws what `launch`, `copy` and `clear` throw, before anything is compiled; DeviceError that names a kernel which does not compile;
+   *   `signal.reason` on abort, while compilations under way go on for later; DeviceLostError
+   * @example
+   * ```ts
+   * const step = () => device.launch(scale, { buffers: { x, y }, params: { n: 3, a: 2 } })
+   * await device.prepare(step)
+   * const program = device.record(step)
+   * ```
+   */
+  abstract prepare(build: () => void, options?: { signal?: AbortSignal | undefined }): Promise<void>;
+
+  /** Shaders compiled since the device was made, ahead or at a launch; always 0 where there is nothing to compile. */
+  abstract readonly compiledPipelines: number;
+
   /** Starts what has been queued without waiting for it. */
   abstract flush(): void;
 
@@ -198,7 +218,7 @@ export abstract class Device implements DeviceIdentity, Disposable {
   protected refuseInRecord(operation: string, recording: boolean): void {
     if (recording) {
       throw new DeviceError(
-        `${operation}: not possible while a program is recorded; do it before record() or after run()`,
+        `${operation}: not possible while a program is recorded or prepared; do it before record() or prepare(), or after run()`,
       );
     }
   }

@@ -32,4 +32,5 @@ export {
   selectDevice,
 } from './select.ts';
 export { type AdapterOptions, requestAdapter } from './webgpu/adapter.ts';
+export type { LowerLimits } from './webgpu/limits.ts';
 export { createWebGpuDevice, WebGpuDevice, type WebGpuDeviceOptions } from './webgpu/webgpu-device.ts';

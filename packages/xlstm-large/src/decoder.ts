@@ -9,6 +9,26 @@ export interface DecoderOptions {
   promptIds: ArrayLike<number>;
 }
 
+/** What drawing a token reads and writes. */
+interface DrawTensors {
+  token: Tensor;
+  counter: Tensor;
+  seen?: Tensor | undefined;
+}
+
+/** Queues the drawing of each sequence's next token from the state's logits. */
+export function queueDraw(scope: Scope, state: XlstmState, tensors: DrawTensors, sampling: SamplingOptions): void {
+  const { token, counter, seen } = tensors;
+  sampleToken(scope, { logits: lastLogits(state), token, counter, ...(seen ? { seen } : {}) }, sampling);
+}
+
+/** Queues the reading of one token of each sequence into the state, whose position moves on. */
+export function queueAdvance(model: XLSTMLarge, scope: Scope, token: Tensor, state: XlstmState): void {
+  const hidden = model.forward(scope, token.reshape([state.batch, 1]), state);
+  const logits = model.logits(scope, hidden.reshape([state.batch, model.config.embeddingDim]));
+  model.device.copy(logits.buffer, state.logits, 0, 0, state.logits.length);
+}
+
 /**
  * The recurrent step, recorded: `sample` draws the next token from the state's logits on the device, `advance` reads
  * that token into the state. Two replays a token; one token id comes back to the host.
@@ -47,18 +67,10 @@ export class Decoder implements Disposable {
       }
       const token = new Tensor(this.#token, [batch]);
       this.#sample = device.record(() => {
-        sampleToken(
-          this.#scope,
-          { logits: lastLogits(state), token, counter, ...(seen ? { seen } : {}) },
-          options.sampling,
-        );
+        queueDraw(this.#scope, state, { token, counter, seen }, options.sampling);
       }, 'sample');
       const { position } = state;
-      this.#advance = device.record(() => {
-        const hidden = model.forward(this.#scope, token.reshape([batch, 1]), state);
-        const logits = model.logits(this.#scope, hidden.reshape([batch, config.embeddingDim]));
-        device.copy(logits.buffer, state.logits, 0, 0, state.logits.length);
-      }, 'advance');
+      this.#advance = device.record(() => queueAdvance(model, this.#scope, token, state), 'advance');
       // Recording runs nothing, so the state has not moved.
       state.position = position;
     } catch (error) {

@@ -8,10 +8,10 @@ import {
 } from '@xlstm/device';
 import { isRequired, offerSoftwareAdapter } from '@xlstm-tooling/kernel-harness';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import { type GenerateOutcome, type GenerateTokensOptions, generateTokens } from './generate.ts';
 import { lastLogits, type XLSTMLarge } from './model.ts';
-import { prefill } from './prefill.ts';
+import { pieceLength, prefill } from './prefill.ts';
 import type { XlstmState } from './state.ts';
 import { randomModel } from './testing/random-model.ts';
 
@@ -202,17 +202,20 @@ await describeDevices('generateTokens', (device) => {
   });
 });
 
+/** A device that may be lost; a visible skip where there is none. */
+async function ownDevice(context: TestContext): Promise<WebGpuDevice> {
+  offerSoftwareAdapter();
+  try {
+    return await createWebGpuDevice();
+  } catch (error) {
+    if (isRequired('webgpu')) throw error;
+    return context.skip(`webgpu is not there: ${(error as Error).message}`);
+  }
+}
+
 describe('a device lost in mid-generation', () => {
   it('ends the generation with a DeviceLostError', async (context) => {
-    offerSoftwareAdapter();
-    let device: WebGpuDevice;
-    try {
-      device = await createWebGpuDevice();
-    } catch (error) {
-      if (isRequired('webgpu')) throw error;
-      context.skip(`webgpu is not there: ${(error as Error).message}`);
-      return;
-    }
+    const device = await ownDevice(context);
     const model = await randomModel(device);
     const ids: number[] = [];
     const run = async () => {
@@ -227,5 +230,61 @@ describe('a device lost in mid-generation', () => {
     await expect(collect(model, { promptIds: [0] })).rejects.toThrow(DeviceLostError);
     model.dispose();
     expect(device.liveBuffers().count).toBe(0);
+  });
+});
+
+describe('a prefill that does not come to its end', () => {
+  const ids = Array.from({ length: 1100 }, (_, at) => (11 * at) % 90);
+
+  // The first of three pieces of 512 tokens is read, the second is not.
+  it.for(['between two pieces', 'while a piece is queued'] as const)(
+    'by the loss of the device %s: the state says how far it was, and nothing hangs',
+    async (when, context) => {
+      const device = await ownDevice(context);
+      const model = await randomModel(device);
+      const state = model.createState();
+      const onProgress = () => {
+        if (when === 'between two pieces') device.gpu.destroy();
+        // Not before the next piece is on its way.
+        else queueMicrotask(() => queueMicrotask(() => queueMicrotask(() => device.gpu.destroy())));
+      };
+      const seen: number[] = [];
+      const reading = prefill(model, [ids], state, {
+        onProgress: (done) => {
+          seen.push(done);
+          if (done === 512) onProgress();
+        },
+      });
+      await expect(reading).rejects.toThrow(DeviceLostError);
+      expect(seen).toEqual([512]);
+      expect(state.position).toBe(512);
+      await expect(state.export()).rejects.toThrow(DeviceLostError);
+      await expect(prefill(model, [[1]], state)).rejects.toThrow(DeviceLostError);
+      expect(state.position).toBe(512);
+      model.dispose();
+      expect(device.liveBuffers().count).toBe(0);
+      device.dispose();
+    },
+  );
+});
+
+await describeDevices('an abort between two pieces of a prompt', (device) => {
+  it('leaves position and logits at the end of the last piece', async () => {
+    const model = await randomModel(device);
+    const piece = pieceLength(device);
+    const ids = Array.from({ length: 2 * piece + 3 }, (_, at) => (11 * at) % 90);
+    const abort = new AbortController();
+    const state = model.createState();
+    const onProgress = () => abort.abort(new Error('enough'));
+    await expect(prefill(model, [ids], state, { signal: abort.signal, onProgress })).rejects.toThrow('enough');
+    const wanted = model.createState();
+    await prefill(model, [ids.slice(0, piece)], wanted);
+    expect(state.position).toBe(piece);
+    expect(await device.read(state.logits)).toEqual(await device.read(wanted.logits));
+    // It goes on as if nothing had been.
+    await prefill(model, [ids.slice(piece)], state);
+    await prefill(model, [ids.slice(piece)], wanted);
+    expect(await device.read(state.logits)).toEqual(await device.read(wanted.logits));
+    model.dispose();
   });
 });

@@ -4,6 +4,7 @@ import { Decoder } from './decoder.ts';
 import { logprobsOf, type TokenLogprobs } from './logprobs.ts';
 import type { XLSTMLarge } from './model.ts';
 import { checkIds, prefill } from './prefill.ts';
+import { prepareGeneration } from './prepare-generation.ts';
 import { XlstmState } from './state.ts';
 
 /** Options of `generateTokens`. */
@@ -135,6 +136,8 @@ export async function* generateTokens(
   let finishReason: FinishReason = 'cancelled';
   let decoder: Decoder | undefined;
   try {
+    const drawing = maxNewTokens > 0 ? { sampling } : {};
+    await prepareGeneration(model, state, { promptLength: promptIds.length, ...drawing, signal });
     await prefill(model, [promptIds], state, { signal, onProgress: options.onPrefill });
     clock.prefilled();
     if (maxNewTokens > 0) decoder = new Decoder(model, state, { sampling, promptIds });

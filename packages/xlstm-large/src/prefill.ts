@@ -62,9 +62,15 @@ function keepLastLogits(model: XLSTMLarge, scope: Scope, hidden: Tensor, state: 
   model.device.copy(logits.buffer, state.logits, 0, 0, state.logits.length);
 }
 
+/** Queues the reading of one piece `[B, S]` into the state, with the logits of its last position. */
+export function queuePiece(model: XLSTMLarge, scope: Scope, tokens: Tensor, state: XlstmState): void {
+  keepLastLogits(model, scope, model.forward(scope, tokens, state), state);
+}
+
 /**
  * Reads a prompt into `state`: `rows` are token ids, one row a sequence of the batch. Works in pieces; an abort between
- * pieces leaves the state at the end of the last piece, with the logits that belong there.
+ * pieces leaves the state at the end of the last piece, with the logits that belong there; so does the position when the
+ * device is lost.
  *
  * @throws OptionError for ids outside the vocabulary, before anything is computed; `signal.reason` on abort.
  */
@@ -85,10 +91,16 @@ export async function prefill(
     for (let start = 0; start < total; start += piece) {
       options.signal?.throwIfAborted();
       const scope = new Scope(arena);
-      const hidden = model.forward(scope, uploadPiece(scope, rows, start, Math.min(piece, total - start)), state);
-      keepLastLogits(model, scope, hidden, state);
-      scope.dispose();
-      await device.sync();
+      const { position } = state;
+      try {
+        queuePiece(model, scope, uploadPiece(scope, rows, start, Math.min(piece, total - start)), state);
+        scope.dispose();
+        await device.sync();
+      } catch (error) {
+        // The position is that of what has been read, not of what was queued.
+        state.position = position;
+        throw error;
+      }
       options.onProgress?.(Math.min(start + piece, total), total);
     }
   } finally {

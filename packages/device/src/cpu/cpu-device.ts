@@ -105,6 +105,7 @@ export class CpuDevice extends Device {
   readonly info: DeviceInfo;
   readonly maxBufferBytes: number = 2 ** 33;
   readonly memoryBytes: number | undefined = hostMemoryBytes();
+  readonly compiledPipelines = 0;
   readonly lost: Promise<Error> = new Promise(() => {});
   #recording: Recording | undefined;
 
@@ -160,6 +161,11 @@ export class CpuDevice extends Device {
       this.assertUsable(`program.run ("${label}")`);
       this.refuseInRecord('program.run', this.#recording !== undefined);
     });
+  }
+
+  async prepare(build: () => void, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    this.record(build, 'prepare').dispose();
   }
 
   flush(): void {

@@ -1,3 +1,4 @@
+import { DeviceError, OptionError } from '../errors.ts';
 import type { WebGpuLimits, WebGpuNeeds } from '../kernel.ts';
 import { isSoftwareAdapter } from './adapter.ts';
 
@@ -22,32 +23,59 @@ const WANTED_LIMITS = [
   'maxComputeWorkgroupsPerDimension',
 ] as const;
 
-/** The device descriptor that asks for all an adapter offers of what kernels can use. */
-export function descriptorFor(adapter: GPUAdapter): GPUDeviceDescriptor {
+/** All limits of a device as plain data. */
+export type DeviceLimits = Record<string, number> & Record<(typeof WANTED_LIMITS)[number], number>;
+
+/** The limits that a device may be asked to keep to, by WebGPU's names. */
+export type LowerLimits = { readonly [Name in (typeof WANTED_LIMITS)[number]]?: number | undefined };
+
+/** @throws OptionError for names and values that are no limits; DeviceError for more than there is */
+export function checkLowerLimits(offered: GPUSupportedLimits, lower: LowerLimits): void {
+  for (const [name, value] of Object.entries(lower)) {
+    if (!(WANTED_LIMITS as readonly string[]).includes(name)) {
+      throw new OptionError(`limits: no limit is called ${name}; those to lower are ${WANTED_LIMITS.join(', ')}`);
+    }
+    if (value === undefined) continue;
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new OptionError(`limits: ${name} must be a positive integer, got ${String(value)}`);
+    }
+    const most = offered[name as keyof LowerLimits];
+    if (value > most) {
+      throw new DeviceError(`limits: ${name} is ${value}, this adapter offers ${most}; ask for no more than that`);
+    }
+  }
+}
+
+/** The device descriptor that asks for all an adapter offers of what kernels can use, or for less where that is named. */
+export function descriptorFor(adapter: GPUAdapter, lower: LowerLimits = {}): GPUDeviceDescriptor {
+  checkLowerLimits(adapter.limits, lower);
   const requiredFeatures = WANTED_FEATURES.filter((feature) => adapter.features.has(feature)) as GPUFeatureName[];
   const requiredLimits: Record<string, number> = {};
-  for (const name of WANTED_LIMITS) requiredLimits[name] = adapter.limits[name];
+  for (const name of WANTED_LIMITS) requiredLimits[name] = lower[name] ?? adapter.limits[name];
   return { label: 'xlstm', requiredFeatures, requiredLimits };
 }
 
-/** A plain copy of a GPUSupportedLimits, whose values are getters on its prototype. */
-export function listLimits(limits: GPUSupportedLimits): Record<string, number> {
+/**
+ * A plain copy of a GPUSupportedLimits, whose values are getters on its prototype, no higher than `lower`. WebGPU gives no
+ * less than its defaults, but we can keep to less.
+ */
+export function listLimits(limits: GPUSupportedLimits, lower: LowerLimits = {}): DeviceLimits {
   const found: Record<string, number> = {};
   for (const name in limits) {
     const value = (limits as unknown as Record<string, unknown>)[name];
-    if (typeof value === 'number') found[name] = value;
+    if (typeof value === 'number') found[name] = Math.min(value, lower[name as keyof LowerLimits] ?? value);
   }
-  return found;
+  return found as DeviceLimits;
 }
 
 /** What kernels may choose their constants and grids by. */
-export function kernelLimits(device: GPUDevice): WebGpuLimits {
+export function kernelLimits(device: GPUDevice, limits: DeviceLimits): WebGpuLimits {
   const info = device.adapterInfo as GPUAdapterInfo | undefined;
   const subgroups = device.features.has('subgroups');
   return {
-    maxInvocationsPerWorkgroup: device.limits.maxComputeInvocationsPerWorkgroup,
-    maxWorkgroupStorageBytes: device.limits.maxComputeWorkgroupStorageSize,
-    maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
+    maxInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+    maxWorkgroupStorageBytes: limits.maxComputeWorkgroupStorageSize,
+    maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     minSubgroupSize: subgroups ? (info?.subgroupMinSize ?? 4) : 0,
     maxSubgroupSize: subgroups ? (info?.subgroupMaxSize ?? 128) : 0,
     software: info ? isSoftwareAdapter(info) : false,

@@ -1,7 +1,7 @@
 import type { DeviceBuffer } from '../buffer.ts';
 import { allocationBytes, Device, type DeviceInfo } from '../device.ts';
 import { type Dtype, dtypeBytes, type NumberArray, newArray } from '../dtypes/index.ts';
-import { DeviceError, DeviceLostError, OutOfMemoryError, ShapeError } from '../errors.ts';
+import { DeviceError, OutOfMemoryError, ShapeError } from '../errors.ts';
 import type { Binding, Kernel, LaunchFacts, ParamType, WebGpuLimits, WebGpuVariant } from '../kernel.ts';
 import { checkLaunch, type Launch, packParams } from '../launch.ts';
 import type { Program } from '../program.ts';
@@ -9,16 +9,15 @@ import { type AdapterOptions, isSoftwareAdapter, requestAdapter } from './adapte
 import { type Command, CommandEncoder, WebGpuProgram } from './commands.ts';
 import { ALL_ERRORS, ErrorWatch } from './error-watch.ts';
 import { WebGpuBuffer } from './gpu-buffer.ts';
-import { descriptorFor, kernelLimits, listLimits } from './limits.ts';
-import { PipelineCache } from './pipelines.ts';
+import { checkLowerLimits, descriptorFor, kernelLimits, type LowerLimits, listLimits } from './limits.ts';
+import { LossWatch } from './loss-watch.ts';
+import { PipelineCache, type PipelineRequest } from './pipelines.ts';
 import { profileCommands } from './profile.ts';
 import { StagingPool } from './staging.ts';
 import { UniformCache } from './uniforms.ts';
 
 /** Eager commands are submitted in groups of this size, so that the GPU starts while the host still queues. */
 const SUBMIT_EVERY = 128;
-/** A busy browser may take this long from refusing a map to saying that the device is lost. */
-const LOSS_NOTICE_MS = 2000;
 /** Larger pieces have brought a driver down; 2 MiB are as fast. */
 const UPLOAD_PIECE_BYTES = 2 * 1024 * 1024;
 
@@ -26,6 +25,11 @@ const UPLOAD_PIECE_BYTES = 2 * 1024 * 1024;
 export interface WebGpuDeviceOptions extends AdapterOptions {
   /** Your own device, which shares its buffers and queue with us and is never destroyed by us. */
   gpuDevice?: GPUDevice;
+  /**
+   * Limits to keep to where the adapter offers more, such as `{ maxStorageBufferBindingSize: 2 ** 27 }`: what then works
+   * also works on adapters that have no more. They may be below what WebGPU guarantees.
+   */
+  limits?: LowerLimits;
 }
 
 /** A GPU through WebGPU: in a browser, or in Node through Dawn. Made by `createWebGpuDevice`. */
@@ -47,13 +51,14 @@ export class WebGpuDevice extends Device {
   /** By binding: what stands for absent buffers. One for all would be bound twice, which a written one must not be. */
   readonly #absent: (GPUBuffer | undefined)[] = [];
   readonly #watch: ErrorWatch;
+  readonly #loss: LossWatch;
   #recording: { commands: Command[]; buffers: Set<DeviceBuffer> } | undefined;
-  #lostError: DeviceLostError | undefined;
-  /** Rejects what waits for the GPU, once it is lost. One reaction on `gpu.lost` serves all of it. */
-  readonly #pending = new Set<(error: DeviceLostError) => void>();
+  /** What launches need compiled, while `prepare` gathers it instead of queueing. */
+  #gathering: PipelineRequest[] | undefined;
 
-  constructor(gpu: GPUDevice, owned: boolean) {
+  constructor(gpu: GPUDevice, owned: boolean, lower: LowerLimits = {}) {
     super();
+    const limits = listLimits(gpu.limits, lower);
     this.gpu = gpu;
     this.#owned = owned;
     const adapter = gpu.adapterInfo as GPUAdapterInfo;
@@ -64,24 +69,17 @@ export class WebGpuDevice extends Device {
       architecture: adapter?.architecture ?? '',
       software: adapter ? isSoftwareAdapter(adapter) : false,
       features: [...gpu.features].sort(),
-      limits: listLimits(gpu.limits),
+      limits,
     };
-    this.maxBufferBytes = Math.min(gpu.limits.maxBufferSize, gpu.limits.maxStorageBufferBindingSize);
-    this.kernelLimits = kernelLimits(gpu);
+    this.maxBufferBytes = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
+    this.kernelLimits = kernelLimits(gpu, limits);
     this.#watch = new ErrorWatch(gpu, !owned);
     this.#encoder = new CommandEncoder(gpu, this.#watch);
     this.#pipelines = new PipelineCache(gpu, this.kernelLimits, this.#watch);
     this.#uniforms = new UniformCache(gpu);
     this.#staging = new StagingPool(gpu);
-    this.lost = gpu.lost.then((info) => {
-      const error = new DeviceLostError(
-        `webgpu: the device was lost (${info.reason || 'unknown'}: ${info.message || 'no message'}); create a new device and load the model again`,
-      );
-      if (this.disposed) return new Promise<Error>(() => {});
-      this.#lostError = error;
-      for (const reject of [...this.#pending]) reject(error);
-      return error;
-    });
+    this.#loss = new LossWatch(gpu);
+    this.lost = this.#loss.lost;
   }
 
   launch<B extends Record<string, Binding>, P extends Record<string, ParamType>>(
@@ -101,13 +99,17 @@ export class WebGpuDevice extends Device {
       );
     }
     if (x === 0 || y === 0 || z === 0) return;
+    if (this.#gathering) {
+      this.#gathering.push(this.#pipelines.request(plain, variant, facts));
+      return;
+    }
     const bound = this.#watch.guard(() => this.#bind(plain, variant, facts, buffers));
     this.#queue({ type: 'dispatch', kernel: `${kernel.id}/${variant.name}`, ...bound, x, y, z });
   }
 
   record(build: () => void, label = 'program'): Program {
     this.assertUsable('record');
-    this.refuseInRecord('record', this.#recording !== undefined);
+    this.refuseInRecord('record', this.#building);
     const recording = { commands: [] as Command[], buffers: new Set<DeviceBuffer>() };
     this.#recording = recording;
     try {
@@ -118,12 +120,12 @@ export class WebGpuDevice extends Device {
     recording.buffers.delete(undefined as unknown as DeviceBuffer);
     const assertIdle = (operation: string) => {
       this.assertUsable(`${operation} ("${label}")`);
-      this.refuseInRecord(operation, this.#recording !== undefined);
+      this.refuseInRecord(operation, this.#building);
     };
     return new WebGpuProgram(label, recording.commands, [...recording.buffers], {
-      replay: (commands) => {
+      replay: (list) => {
         assertIdle('program.run');
-        for (const command of commands) this.#encoder.add(command);
+        this.#encoder.replay(list);
       },
       profile: async (commands) => {
         assertIdle('program.profile');
@@ -133,6 +135,34 @@ export class WebGpuDevice extends Device {
     });
   }
 
+  async prepare(build: () => void, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    this.assertUsable('prepare');
+    this.refuseInRecord('prepare', this.#building);
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const gathered: PipelineRequest[] = [];
+    this.#gathering = gathered;
+    try {
+      build();
+    } finally {
+      this.#gathering = undefined;
+    }
+    const failure = await this.#loss.orLost('prepare', this.#pipelines.compileAll(gathered), signal);
+    if (!failure) return;
+    // Losing the device fails what is being compiled, some time before it is told.
+    await this.#loss.orLost('prepare', this.gpu.queue.onSubmittedWorkDone());
+    throw failure;
+  }
+
+  get compiledPipelines(): number {
+    return this.#pipelines.compiled;
+  }
+
+  /** Whether launches are gathered for a program, or to be compiled. */
+  get #building(): boolean {
+    return this.#recording !== undefined || this.#gathering !== undefined;
+  }
+
   flush(): void {
     this.assertUsable('flush');
     this.#encoder.submit();
@@ -140,10 +170,10 @@ export class WebGpuDevice extends Device {
 
   async sync(): Promise<void> {
     this.assertUsable('sync');
-    this.refuseInRecord('sync', this.#recording !== undefined);
+    this.refuseInRecord('sync', this.#building);
     this.#encoder.submit();
-    await this.#orLost('sync', this.gpu.queue.onSubmittedWorkDone());
-    await this.#orLost('sync', this.#watch.judged());
+    await this.#loss.orLost('sync', this.gpu.queue.onSubmittedWorkDone());
+    await this.#loss.orLost('sync', this.#watch.judged());
     this.#watch.throwFailure();
   }
 
@@ -152,7 +182,7 @@ export class WebGpuDevice extends Device {
   }
 
   protected override assertUsable(operation: string): void {
-    if (this.#lostError) throw new DeviceLostError(`${operation}: ${this.#lostError.message}`);
+    this.#loss.assertThere(operation);
     super.assertUsable(operation);
   }
 
@@ -168,13 +198,13 @@ export class WebGpuDevice extends Device {
     this.ledger.add(owner, bytes);
     return new WebGpuBuffer(this, gpu, dtype, length, owner, label, () => {
       // Commands that name the buffer must be submitted before it is destroyed.
-      if (!this.#lostError && !this.disposed) this.#encoder.submit();
+      if (!this.#loss.isLost && !this.disposed) this.#encoder.submit();
       this.ledger.remove(owner, bytes);
     });
   }
 
   protected write(buffer: DeviceBuffer, data: NumberArray, offset: number): void {
-    this.refuseInRecord('upload', this.#recording !== undefined);
+    this.refuseInRecord('upload', this.#building);
     this.#encoder.submit();
     const size = dtypeBytes(buffer.dtype);
     const start = offset * size;
@@ -199,7 +229,7 @@ export class WebGpuDevice extends Device {
   }
 
   protected async fetch(buffer: DeviceBuffer, offset: number, length: number): Promise<NumberArray> {
-    this.refuseInRecord('read', this.#recording !== undefined);
+    this.refuseInRecord('read', this.#building);
     const size = dtypeBytes(buffer.dtype);
     const start = Math.floor((offset * size) / 4) * 4;
     const end = Math.ceil(((offset + length) * size) / 4) * 4;
@@ -215,8 +245,8 @@ export class WebGpuDevice extends Device {
     this.#encoder.submit();
     try {
       const mapping = this.#watch.guard(() => staging.buffer.mapAsync(1, 0, end - start)); // GPUMapMode.READ
-      await this.#orLost('read', mapping);
-      await this.#orLost('read', this.#watch.judged());
+      await this.#loss.orLost('read', mapping);
+      await this.#loss.orLost('read', this.#watch.judged());
       const mapped = staging.buffer.getMappedRange(0, end - start);
       const skip = offset * size - start;
       const result = newArray(buffer.dtype, length, mapped.slice(skip, skip + length * size));
@@ -261,6 +291,7 @@ export class WebGpuDevice extends Device {
   }
 
   protected close(): void {
+    this.#loss.close();
     this.#watch.close();
     this.#staging.dispose();
     this.#uniforms.dispose();
@@ -275,7 +306,7 @@ export class WebGpuDevice extends Device {
     facts: LaunchFacts,
     buffers: Record<string, DeviceBuffer | undefined>,
   ): { pipeline: GPUComputePipeline; bindGroup: GPUBindGroup } {
-    const { pipeline, layout } = this.#pipelines.prepare(kernel, variant, facts);
+    const { pipeline, layout } = this.#pipelines.get(this.#pipelines.request(kernel, variant, facts));
     const entries: GPUBindGroupEntry[] = [];
     for (const name of Object.keys(kernel.bindings)) {
       const buffer = buffers[name];
@@ -298,6 +329,7 @@ export class WebGpuDevice extends Device {
   }
 
   #queue(command: Command): void {
+    if (this.#gathering) return;
     if (this.#recording) {
       this.#recording.commands.push(command);
       return;
@@ -305,40 +337,12 @@ export class WebGpuDevice extends Device {
     this.#encoder.add(command);
     if (this.#encoder.pending >= SUBMIT_EVERY) this.#encoder.submit();
   }
-
-  /** Waits for a WebGPU promise; turns its failure, or the loss of the device meanwhile, into a typed error. */
-  #orLost<T>(operation: string, promise: Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const onLost = (error: DeviceLostError) => {
-        this.#pending.delete(onLost);
-        reject(new DeviceLostError(`${operation}: ${error.message}`));
-      };
-      this.#pending.add(onLost);
-      promise.then(
-        (value) => {
-          this.#pending.delete(onLost);
-          resolve(value);
-        },
-        (cause: unknown) => {
-          // A loss may reject pending maps just before `lost` resolves: give it a moment to say so.
-          setTimeout(
-            () => {
-              if (!this.#pending.delete(onLost)) return;
-              const text = cause instanceof Error ? cause.message : String(cause);
-              reject(new DeviceError(`${operation}: webgpu refused: ${text}`, { cause }));
-            },
-            this.disposed ? 0 : LOSS_NOTICE_MS,
-          );
-        },
-      );
-    });
-  }
 }
 
 /**
  * Creates a WebGPU device with all features and limits of its adapter that kernels can use.
  *
- * @throws DeviceError that says why there is no adapter.
+ * @throws DeviceError that says why there is no adapter, or which of `limits` it does not have; OptionError for an unknown limit
  * @example
  * ```ts
  * using device = await createWebGpuDevice()
@@ -347,16 +351,21 @@ export class WebGpuDevice extends Device {
  * ```
  */
 export async function createWebGpuDevice(options: WebGpuDeviceOptions = {}): Promise<WebGpuDevice> {
-  if (options.gpuDevice) return new WebGpuDevice(options.gpuDevice, false);
+  const { gpuDevice, limits } = options;
+  if (gpuDevice) {
+    checkLowerLimits(gpuDevice.limits, limits ?? {});
+    return new WebGpuDevice(gpuDevice, false, limits);
+  }
   const adapter = await requestAdapter(options);
+  const descriptor = descriptorFor(adapter, limits);
   let gpu: GPUDevice;
   try {
-    gpu = await adapter.requestDevice(descriptorFor(adapter));
+    gpu = await adapter.requestDevice(descriptor);
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : String(cause);
     throw new DeviceError(`webgpu: the adapter gave no device (${text}); close other users of the GPU or use cpu`, {
       cause,
     });
   }
-  return new WebGpuDevice(gpu, true);
+  return new WebGpuDevice(gpu, true, limits);
 }

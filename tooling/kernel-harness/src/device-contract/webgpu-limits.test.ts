@@ -3,7 +3,9 @@ import {
   DeviceError,
   defineKernel,
   type Kernel,
+  OptionError,
   OutOfMemoryError,
+  requestAdapter,
   ShapeError,
   type WebGpuDevice,
 } from '@xlstm/device';
@@ -58,6 +60,43 @@ await describeDevices(
     it('binds the largest buffer that it says it can, and no larger', () => {
       expect(() => device.alloc('fp16', device.maxBufferBytes / 2 + 1)).toThrow(OutOfMemoryError);
       expect(device.maxBufferBytes).toBeGreaterThanOrEqual(128 * 2 ** 20);
+    });
+
+    it('keeps to lower limits where they are asked for, also below what WebGPU guarantees', async () => {
+      const MiB = 2 ** 20;
+      const lower = { maxStorageBufferBindingSize: 128 * MiB, maxBufferSize: 256 * MiB };
+      const small = await createWebGpuDevice({ limits: lower });
+      expect(small.info.limits).toMatchObject(lower);
+      expect(small.gpu.limits.maxBufferSize).toBe(256 * MiB);
+      expect(small.maxBufferBytes).toBe(128 * MiB);
+      small.alloc('fp32', 32 * MiB).dispose();
+      expect(() => small.alloc('fp32', 32 * MiB + 1)).toThrow(
+        /needs 134217732 bytes, this adapter binds at most 134217728/,
+      );
+      small.dispose();
+
+      const limits = { maxStorageBufferBindingSize: MiB, maxComputeWorkgroupsPerDimension: 100 };
+      const own = await (await requestAdapter()).requestDevice();
+      for (const options of [{ limits }, { limits, gpuDevice: own }]) {
+        const tiny = await createWebGpuDevice(options);
+        expect(tiny.maxBufferBytes).toBe(MiB);
+        expect(() => tiny.alloc('u32', MiB / 4 + 1)).toThrow(OutOfMemoryError);
+        const y = tiny.alloc('fp32', 1);
+        const launch = () => tiny.launch(stepKernel, { buffers: { y }, params: { a: 1, b: 1, groups: 101 } });
+        expect(launch).toThrow(/exceeds this adapter's 100 workgroups/);
+        tiny.dispose();
+      }
+      own.destroy();
+    });
+
+    it('refuses limits that the adapter does not have, and what is no limit', async () => {
+      const create = (limits: object) => createWebGpuDevice({ limits });
+      await expect(create({ maxBufferSize: 2 ** 52 })).rejects.toThrow(DeviceError);
+      await expect(create({ maxBufferSize: 2 ** 52 })).rejects.toThrow(
+        /maxBufferSize is \d+, this adapter offers \d+;/,
+      );
+      await expect(create({ maxBufferSize: 0 })).rejects.toThrow(OptionError);
+      await expect(create({ maxBuffers: 3 })).rejects.toThrow(/no limit is called maxBuffers; .* maxBufferSize/);
     });
 
     it('takes the first form that the adapter can run and that fits the launch', async () => {
