@@ -30,6 +30,13 @@ export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { embeddingBackward, embeddingBackwardKernel } from './kernels/embedding-backward/index.ts';
 export { fill, fillKernel } from './kernels/fill/index.ts';
 export { type FillWhereOptions, fillWhere, fillWhereKernel } from './kernels/fill-where/index.ts';
+export {
+  FUSED_LINEAR_MAX_ROWS,
+  type FusedLinearOptions,
+  type FusedLinearTensors,
+  fusedLinear,
+  fusedLinearKernel,
+} from './kernels/fused-linear/index.ts';
 export { gatedActivation, gatedActivationKernel, swiglu } from './kernels/gated-activation/index.ts';
 export {
   type GatedActivationBackwardInputs,

@@ -6,7 +6,7 @@ import type { bindings } from './signature.ts';
 const GROUP = 4;
 
 /** The dot products of x with four rows of 16-bit weights, which begin at the elements `r0`…`r3`. */
-function dots16(
+export function dots16(
   x: Float32Array,
   bits: Uint16Array,
   table: Float32Array,
@@ -44,7 +44,7 @@ function dots16(
 }
 
 /** As `dots16`, for fp32 weights. A loop that sees two kinds of array would be slow for both. */
-function dots32(
+export function dots32(
   x: Float32Array,
   weight: Float32Array,
   K: number,
