@@ -31,6 +31,7 @@ export {
   type TensorPlace,
 } from './parameters.ts';
 export { evaluateLoss, forwardLogits, type PrefillOptions, prefill } from './prefill.ts';
+export { type PrepareGenerationOptions, prepareGeneration } from './prepare-generation.ts';
 export { randomXlstmLarge } from './random-weights.ts';
 export { readWeights, type WeightTensor } from './read-weights.ts';
 export { type BlockState, stateBytes, XlstmState } from './state.ts';

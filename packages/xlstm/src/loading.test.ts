@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { createCpuDevice, OutOfMemoryError } from '@xlstm/device';
+import { createCpuDevice, createWebGpuDevice, OutOfMemoryError } from '@xlstm/device';
 import { openCheckpoint } from '@xlstm/loaders';
+import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromPretrained } from './from-pretrained.ts';
-import { type SparseCheckpoint, writeSparseCheckpoint } from './testing/sparse-checkpoint.ts';
+import { SEVEN_B, type SparseCheckpoint, whyNotSparse, writeSparseCheckpoint } from './testing/sparse-checkpoint.ts';
 
 const STORIES = resolve(import.meta.dirname, '../../../apps/cli/models/stories');
 const MEBIBYTE = 2 ** 20;
@@ -75,3 +76,76 @@ describe('peak memory of loading 0.5 GB of float32 weights in a process of its o
     );
   });
 });
+
+const folder7B = mkdtempSync(join(tmpdir(), 'xlstm-7b-'));
+afterAll(() => rmSync(folder7B, { recursive: true, force: true }));
+const SHARDS = 6;
+const notSparse = whyNotSparse(folder7B, 6 * 2 ** 30);
+const written7B = notSparse === undefined ? writeSparseCheckpoint(folder7B, SEVEN_B, 'F32', SHARDS) : undefined;
+
+describe.skipIf(!written7B)(`27.5 GB of 7B-shaped float32${notSparse ? ` (${notSparse})` : ''}`, () => {
+  it('is opened, planned and read as bf16, a block and the head, in memory that is a hundredth of it', async () => {
+    expect(written7B!.totalBytes).toBe(4 * 6_865_424_896);
+    // The built packages in a process of their own: here, vitest would be measured too.
+    const built = (name: string) => JSON.stringify(resolve(import.meta.dirname, `../../${name}/dist/index.js`));
+    const script = `
+      import { openCheckpoint, streamTensor } from ${built('loaders')};
+      import { parseConfig, planParameters } from ${built('xlstm-large')};
+      const checkpoint = await openCheckpoint(${JSON.stringify(folder7B)});
+      const config = parseConfig(checkpoint.config, checkpoint.configFormat);
+      const { table } = planParameters(config, (name) => checkpoint.tensors.get(name)?.shape);
+      const sources = new Set([...checkpoint.tensors.values()].map(({ source }) => source));
+      const headers = [...sources].reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+      let elements = 0, nonZero = 0;
+      for (const { name } of table.tensors) {
+        if (!name.includes('.blocks.0.') && !name.includes('head')) continue;
+        for await (const { data } of streamTensor(checkpoint.tensors.get(name), 'bf16')) {
+          elements += data.length;
+          if (data[0] !== 0 || data.at(-1) !== 0) nonZero++;
+        }
+      }
+      const read = [...sources].reduce((sum, { bytesRead }) => sum + bytesRead, 0) - headers;
+      await checkpoint.close();
+      const peak = process.resourceUsage().maxRSS * 1024;
+      console.log(JSON.stringify({ shards: sources.size, tensors: table.tensors.length, headers, elements, nonZero, read, peak }));
+    `;
+    const start = performance.now();
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    const told = JSON.parse(stdout) as Record<string, number>;
+    // One block has 201 million parameters, the head 206 million.
+    expect(told).toMatchObject({ shards: SHARDS, nonZero: 0 });
+    expect(told.tensors).toBeGreaterThan(400);
+    expect(told.elements).toBeGreaterThan(4.0e8);
+    expect(told.read).toBe(4 * told.elements!);
+    expect(told.headers).toBeLessThan(MEBIBYTE);
+    expect(told.peak).toBeLessThan(written7B!.totalBytes / 100);
+    console.info(
+      `7B: peak ${(told.peak! / MEBIBYTE).toFixed(0)} MiB for ${(told.read! / MEBIBYTE).toFixed(0)} of ${(written7B!.totalBytes / MEBIBYTE).toFixed(0)} MiB read, ${((performance.now() - start) / 1e3).toFixed(1)} s`,
+    );
+  });
+});
+
+await describeDevices('an adapter too small for the model', () => {
+  it.skipIf(!written7B)('is told with the numbers, before its weights are read', async () => {
+    const limits = { maxStorageBufferBindingSize: 128 * MEBIBYTE, maxBufferSize: 256 * MEBIBYTE };
+    const device = await createWebGpuDevice({ limits });
+    const checkpoint = await openCheckpoint(folder7B);
+    const sources = new Set([...checkpoint.tensors.values()].map(({ source }) => source));
+    const bytesRead = () => [...sources].reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+    const headers = bytesRead();
+    for (const [dtype, bytes] of [
+      ['fp32', 4 * 50304 * 4096],
+      ['bf16', 2 * 50304 * 4096],
+    ] as const) {
+      const loading = fromPretrained(checkpoint, { device, dtype });
+      await expect(loading).rejects.toThrow(OutOfMemoryError);
+      await expect(loading).rejects.toThrow(
+        `embedding [50304,4096] needs ${bytes} bytes in ${dtype}, ${device.name} binds at most 134217728;`,
+      );
+    }
+    expect(bytesRead()).toBe(headers);
+    expect(device.liveBuffers().count).toBe(0);
+    await checkpoint.close();
+    device.dispose();
+  });
+}, ['webgpu']);

@@ -132,6 +132,17 @@ describe('WebGPU in Chromium', { timeout: 180_000 }, () => {
     expect(leftBuffers).toBe(0);
   });
 
+  it('tells it in fp32 and bf16 within the default limits, without a shader compiled while a token is waited for', async () => {
+    const { maxBufferBytes, stories, blocking, ahead } = await facts('story within default limits');
+    expect(maxBufferBytes).toBe(2 ** 27);
+    for (const dtype of ['fp32', 'bf16'] as const) {
+      expect(stories[dtype].tokenIds, dtype).toEqual(told.greedy_ids.slice(0, story.maxNewTokens));
+      expect(stories[dtype].leftBuffers, dtype).toBe(0);
+    }
+    expect(ahead).toBeGreaterThan(10);
+    expect(blocking).toBe(0);
+  });
+
   it('finds the kernels', () => expect(specs.length).toBeGreaterThan(10));
 
   it.for(specs)('%s', async (path, context) => {

@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultDims, parameterTable, parseConfig } from '@xlstm/xlstm-large';
 
@@ -6,6 +6,41 @@ import { defaultDims, parameterTable, parseConfig } from '@xlstm/xlstm-large';
 export interface SparseCheckpoint {
   totalBytes: number;
   largestTensorBytes: number;
+}
+
+/** The shape of xLSTM 7B. */
+export const SEVEN_B = {
+  model_type: 'xlstm',
+  hidden_size: 4096,
+  num_heads: 8,
+  num_hidden_layers: 32,
+  vocab_size: 50304,
+  bos_token_id: 0,
+  eos_token_id: 2,
+} as const;
+
+/** Why a folder cannot hold sparse files with `bytes` in the largest; `undefined` where it can. Leaves nothing behind. */
+export function whyNotSparse(folder: string, bytes: number): string | undefined {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, 'hole');
+  try {
+    const file = openSync(path, 'w');
+    try {
+      // Small at first: where a hole is not free, a large one would take its time.
+      ftruncateSync(file, 2 ** 24);
+      const { blocks } = statSync(path);
+      if (!Number.isFinite(blocks)) return 'this system does not tell what files take on disk';
+      if (512 * blocks > 2 ** 20) return `files are not sparse in ${folder}`;
+      ftruncateSync(file, bytes);
+    } finally {
+      closeSync(file);
+    }
+    return undefined;
+  } catch (error) {
+    return `${folder} holds no sparse file of ${bytes} bytes: ${error instanceof Error ? error.message : String(error)}`;
+  } finally {
+    rmSync(path, { force: true });
+  }
 }
 
 const BYTES = { F32: 4, BF16: 2 } as const;

@@ -1,4 +1,4 @@
-import type { Device } from '@xlstm/device';
+import { createWebGpuDevice, type Device, type FloatDtype } from '@xlstm/device';
 import { blobSource, openCheckpoint } from '@xlstm/loaders';
 import { generateTokens, type XLSTMLarge } from '@xlstm/xlstm-large';
 import { fromPretrained } from 'xlstm';
@@ -30,6 +30,7 @@ export async function tellStory(
   urls: readonly string[],
   prompt: string,
   maxNewTokens: number,
+  dtype?: FloatDtype,
 ): Promise<StoryFacts> {
   const before = device.liveBuffers().count;
   const sources = await Promise.all(
@@ -40,7 +41,7 @@ export async function tellStory(
     }),
   );
   const checkpoint = await openCheckpoint(sources);
-  const model = await fromPretrained(checkpoint, { device });
+  const model = await fromPretrained(checkpoint, { device, ...(dtype ? { dtype } : {}) });
   try {
     const { promptIds, tokenIds, text } = await model
       .generate(prompt, { maxNewTokens, temperature: 0, eosTokenIds: [] })
@@ -50,4 +51,41 @@ export async function tellStory(
   } finally {
     await checkpoint.close();
   }
+}
+
+/** What came of a story on a device that has no more than WebGPU guarantees. */
+export interface SmallStoryFacts {
+  maxBufferBytes: number;
+  stories: Record<'fp32' | 'bf16', StoryFacts>;
+  /** Shaders that were compiled while everything else waited, and ahead. */
+  blocking: number;
+  ahead: number;
+}
+
+/** Tells a story in each dtype within WebGPU's default limits, and counts how shaders were compiled. */
+export async function tellSmallStory(
+  urls: readonly string[],
+  prompt: string,
+  maxNewTokens: number,
+): Promise<SmallStoryFacts> {
+  const limits = { maxStorageBufferBindingSize: 2 ** 27, maxBufferSize: 2 ** 28, maxStorageBuffersPerShaderStage: 8 };
+  const device = await createWebGpuDevice({ limits });
+  const { gpu } = device;
+  let blocking = 0;
+  let ahead = 0;
+  const compile = gpu.createComputePipeline.bind(gpu);
+  const compileAhead = gpu.createComputePipelineAsync.bind(gpu);
+  gpu.createComputePipeline = (descriptor) => {
+    blocking++;
+    return compile(descriptor);
+  };
+  gpu.createComputePipelineAsync = (descriptor) => {
+    ahead++;
+    return compileAhead(descriptor);
+  };
+  const tell = (dtype: FloatDtype) => tellStory(device, urls, prompt, maxNewTokens, dtype);
+  const stories = { fp32: await tell('fp32'), bf16: await tell('bf16') };
+  const { maxBufferBytes } = device;
+  device.dispose();
+  return { maxBufferBytes, stories, blocking, ahead };
 }

@@ -11,7 +11,7 @@ import {
   type OwnDeviceFacts,
 } from './devices.ts';
 import { type KernelOutcome, runSpec } from './kernels.ts';
-import { greedyIds, type StoryFacts, tellStory } from './models.ts';
+import { greedyIds, type SmallStoryFacts, type StoryFacts, tellSmallStory, tellStory } from './models.ts';
 
 /** What the generated entry hands in. */
 export interface PageParts {
@@ -30,6 +30,7 @@ export interface PageFacts {
   'device loss': LossFacts;
   'random model': { ids: readonly number[] };
   story: StoryFacts;
+  'story within default limits': SmallStoryFacts;
   [specPath: `${string}/spec.ts`]: KernelOutcome;
 }
 
@@ -86,6 +87,7 @@ export async function runPage(parts: PageParts, report: Report): Promise<void> {
   });
   const { urls, prompt, maxNewTokens } = parts.story;
   await attempt(report, 'story', () => tellStory(device, urls, prompt, maxNewTokens));
+  await attempt(report, 'story within default limits', () => tellSmallStory(urls, prompt, maxNewTokens));
   for (const { path, spec } of parts.specs) {
     await attempt(report, path as `${string}/spec.ts`, () => runSpec(spec, device));
   }
