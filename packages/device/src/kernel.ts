@@ -27,7 +27,9 @@ export type ReferenceView<B extends Binding> =
         ? Uint32Array
         : B['dtypes'] extends readonly ['i32']
           ? Int32Array
-          : WeightView)
+          : B['dtypes'] extends readonly ['fp16'] | readonly ['bf16']
+            ? Uint16Array
+            : WeightView)
   | (B extends { optional: true } ? undefined : never);
 
 /** What the parts of a kernel may know about one launch: scalar parameters, dtypes, which optional buffers are there. */
