@@ -10,9 +10,27 @@ export { type CacheOptions, clearCache, isCached } from './hub/manage-cache.ts';
 export type { OnTransferProgress, TransferProgress } from './hub/progress.ts';
 export { type ResolvedModel, type ResolveModelOptions, resolveModel } from './hub/resolve-model.ts';
 export { fileSource } from './node/file-source.ts';
+export { type FinishedFile, SafetensorsWriter } from './node/safetensors-writer.ts';
 export { writeSafetensors } from './node/write-safetensors.ts';
+export { type ConvertedPiece, convertedPieces, convertedTensors } from './quantization/convert-weights.ts';
+export {
+  parseQuantization,
+  type QuantizationBlock,
+  quantizationJson,
+} from './quantization/quantization-block.ts';
+export type { Quantization, QuantizedMatrix } from './quantization/quantized-matrices.ts';
+export { isScales } from './quantization/quantized-matrices.ts';
+export { keptBytes, keptDtype, scaleName } from './quantization/stored-dtype.ts';
+export {
+  type QuantizedPiece,
+  type StoredWeights,
+  streamQuantized,
+  streamWeight,
+  weightShape,
+} from './quantization/stream-weights.ts';
 export { encodeSafetensors, type NamedTensor } from './safetensors/encode-safetensors.ts';
 export type { SafetensorsHeader, TensorInfo } from './safetensors/header.ts';
+export { planBytes, type SafetensorsLayout, safetensorsLayout, type TensorPlan } from './safetensors/layout.ts';
 export { openSafetensors, readTensorBytes, type SafetensorsFile } from './safetensors/open-safetensors.ts';
 export {
   floatDtypeOf,

@@ -1,9 +1,9 @@
 import {
   type Device,
   type DeviceBuffer,
-  DtypeError,
   dtypeBytes,
   type FloatDtype,
+  GradientError,
   isQuantizedDtype,
   OutOfMemoryError,
   quantizedBits,
@@ -11,6 +11,7 @@ import {
   ShapeError,
   type WeightDtype,
 } from '@xlstm/device';
+import type { Scope } from './scope.ts';
 import { Tensor } from './tensor.ts';
 
 /** Consecutive rows of a weight matrix in a buffer of their own. */
@@ -228,11 +229,19 @@ export class WeightMatrix implements Disposable {
   }
 }
 
-/** The tensor of a float matrix in one piece. @throws DtypeError for another matrix */
-export function wholeTensor(operation: string, weight: Tensor | WeightMatrix): Tensor {
-  if (!(weight instanceof WeightMatrix)) return weight;
-  if (weight.tensor) return weight.tensor;
-  throw new DtypeError(
-    `${operation}: expected a float matrix in one piece, got ${weight.dtype} in ${weight.parts.length} parts; load the model with dtype fp32, fp16 or bf16 on a device that binds it whole`,
+/**
+ * For operations on a matrix that is quantised or in parts, which have no gradient.
+ *
+ * @throws GradientError when one of `inputs` is being differentiated
+ */
+export function requireNoGradient(
+  operation: string,
+  matrix: WeightMatrix,
+  scope: Scope,
+  ...inputs: readonly (Tensor | undefined)[]
+): void {
+  if (!inputs.some((input) => input && scope.isDifferentiated(input))) return;
+  throw new GradientError(
+    `${operation}: "${matrix.parts[0]?.data.label}" [${matrix.shape}] is kept in ${matrix.dtype} in ${matrix.parts.length} parts and has no gradient; load the model with dtype fp32, on a device that binds the matrix whole`,
   );
 }

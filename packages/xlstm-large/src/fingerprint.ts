@@ -11,6 +11,12 @@ class Fnv {
   #low = 0x811c9dc5;
   #high = 0x1b873593;
 
+  constructor(hex?: string) {
+    if (hex === undefined) return;
+    this.#high = Number.parseInt(hex.slice(0, 8), 16);
+    this.#low = Number.parseInt(hex.slice(8), 16);
+  }
+
   word(value: number): void {
     this.#low = Math.imul(this.#low ^ value, 0x01000193) >>> 0;
     this.#high = Math.imul(this.#high ^ ((value << 16) | (value >>> 16)), 0x01000193) >>> 0;
@@ -36,11 +42,16 @@ class Fnv {
  * them scaled, is not seen. Training flips some: of a matrix of 4096², 541,000 signs are taken.
  */
 export class Fingerprint {
-  readonly #hash = new Fnv();
+  readonly #hash: Fnv;
   #vector = false;
   #stride = STRIDE;
   #bits = 0;
   #count = 0;
+
+  /** @param digest of the tensors before, to go on from between two tensors; none to begin */
+  constructor(digest?: string) {
+    this.#hash = new Fnv(digest);
+  }
 
   /** Begins a tensor, or names anything else that matters. */
   name(name: string, shape: readonly number[]): void {

@@ -7,6 +7,7 @@ export {
 } from './config.ts';
 export { Decoder, type DecoderOptions } from './decoder.ts';
 export { evaluateWindows, type WindowOptions } from './evaluate-windows.ts';
+export { Fingerprint } from './fingerprint.ts';
 export {
   type FinishReason,
   type GeneratedToken,

@@ -165,7 +165,7 @@ export async function loadWeights(
   const { dtype, signal, onProgress } = options;
   signal?.throwIfAborted();
   const { table, dims } = planParameters(config, (name) => source.shapeOf(name));
-  const parameters = allocateParameters(device, table, dtype);
+  const parameters = allocateParameters(device, table, dtype, source.group);
   const totalElements = countParameters(table);
   let loadedElements = 0;
   const fingerprint = new Fingerprint();

@@ -148,26 +148,34 @@ const UNQUANTIZABLE_DTYPE: FloatDtype = 'bf16';
 
 /**
  * The dtype that a parameter is kept in where the matrices are kept in `dtype`: float32 for gates, norms and biases. With q8
- * and q4, the embedding is q8, and a matrix whose rows are no multiple of the group of 32, as tiny models have, bf16;
+ * and q4, the embedding is q8, and a matrix whose rows are no multiple of the group (32), as tiny models have, bf16;
  * `weights.report` and `xlstm inspect` tell of those.
  */
-export function parameterDtype({ precision, shape }: ParameterPlan, dtype: WeightDtype): WeightDtype {
+export function parameterDtype(
+  { precision, shape }: ParameterPlan,
+  dtype: WeightDtype,
+  group: number = DEFAULT_QUANTIZATION_GROUP,
+): WeightDtype {
   if (precision === 'fp32') return 'fp32';
   if (!isQuantizedDtype(dtype)) return dtype;
-  if (!isQuantizable(shape[1] ?? 0, DEFAULT_QUANTIZATION_GROUP)) return UNQUANTIZABLE_DTYPE;
+  if (!isQuantizable(shape[1] ?? 0, group)) return UNQUANTIZABLE_DTYPE;
   return precision === 'embedding' ? 'q8' : dtype;
 }
 
 /** How a matrix of the table is kept where the matrices are kept in `dtype`. */
-export function matrixFormat(plan: ParameterPlan, dtype: WeightDtype): MatrixFormat {
-  const kept = parameterDtype(plan, dtype);
-  return { dtype: kept, group: isQuantizedDtype(kept) ? DEFAULT_QUANTIZATION_GROUP : 0, sections: plan.sections };
+export function matrixFormat(
+  plan: ParameterPlan,
+  dtype: WeightDtype,
+  group: number = DEFAULT_QUANTIZATION_GROUP,
+): MatrixFormat {
+  const kept = parameterDtype(plan, dtype, group);
+  return { dtype: kept, group: isQuantizedDtype(kept) ? group : 0, sections: plan.sections };
 }
 
 /** Bytes of a parameter on a device where the matrices are kept in `dtype`, scales included. */
-export function parameterBytes(plan: ParameterPlan, dtype: WeightDtype): number {
+export function parameterBytes(plan: ParameterPlan, dtype: WeightDtype, group?: number): number {
   const [rows = 0, cols = 1] = plan.shape;
-  return matrixBytes(matrixFormat(plan, dtype), rows, cols);
+  return matrixBytes(matrixFormat(plan, dtype, group), rows, cols);
 }
 
 /** Number of parameters of a model. */

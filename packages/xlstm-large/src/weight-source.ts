@@ -27,6 +27,8 @@ export interface WeightSource {
     group: number,
     signal?: AbortSignal,
   ): AsyncIterable<QuantizedPiece> | Iterable<QuantizedPiece> | undefined;
+  /** The group that its quantised matrices have, which others should then have as well; 32 by default. */
+  group?: number | undefined;
   /**
    * The fingerprint of the float model, where the source knows it: a quantised one must say it, since small values lose
    * their sign.

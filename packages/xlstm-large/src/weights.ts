@@ -170,6 +170,7 @@ export function allocateParameters(
   device: Device,
   table: ParameterTable,
   dtype: WeightDtype,
+  group?: number,
 ): Map<string, Tensor | WeightMatrix> {
   const parameters = new Map<string, Tensor | WeightMatrix>();
   try {
@@ -177,7 +178,7 @@ export function allocateParameters(
       const { name, shape } = plan;
       const [rows, cols] = shape;
       if (rows !== undefined && cols !== undefined) {
-        parameters.set(name, WeightMatrix.allocate(device, name, matrixFormat(plan, dtype), [rows, cols]));
+        parameters.set(name, WeightMatrix.allocate(device, name, matrixFormat(plan, dtype, group), [rows, cols]));
       } else {
         const buffer = device.alloc('fp32', elementCount(shape), { owner: 'weights', label: name });
         parameters.set(name, new Tensor(buffer, shape));

@@ -1,16 +1,20 @@
-import { CheckpointError } from '@xlstm/device';
-import { type Checkpoint, streamTensor, type TensorInfo } from '@xlstm/loaders';
+import { type Checkpoint, streamQuantized, streamWeight, weightShape } from '@xlstm/loaders';
 import type { WeightSource } from '@xlstm/xlstm-large';
 
-/** Lets a model read its weights from a checkpoint, piece by piece. */
+/**
+ * Lets a model read its weights from a checkpoint, piece by piece: quantised matrices as they are stored where they are wanted
+ * so, else multiplied out.
+ */
 export function checkpointWeights(checkpoint: Checkpoint): WeightSource {
-  const find = (name: string): TensorInfo => {
-    const info = checkpoint.tensors.get(name);
-    if (!info) throw new CheckpointError(`checkpoint: tensor ${name} is missing`);
-    return info;
-  };
+  const { quantization } = checkpoint;
   return {
-    shapeOf: (name) => checkpoint.tensors.get(name)?.shape,
-    stream: (name, dtype, signal) => streamTensor(find(name), dtype, signal ? { signal } : {}),
+    shapeOf: (name) => weightShape(checkpoint, name),
+    stream: (name, dtype, signal) => streamWeight(checkpoint, name, dtype, signal ? { signal } : {}),
+    streamQuantized: (name, dtype, group, signal) => {
+      const matrix = quantization?.matrices.get(name);
+      if (!matrix || matrix.dtype !== dtype || matrix.group !== group) return undefined;
+      return streamQuantized(matrix, signal ? { signal } : {});
+    },
+    ...(quantization ? { group: quantization.group, fingerprint: quantization.fingerprint } : {}),
   };
 }

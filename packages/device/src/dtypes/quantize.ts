@@ -54,15 +54,21 @@ function requireGroups(operation: string, length: number, K: number, group: numb
 /** Fractions of the widest scale that are tried for 4 bits: cutting off the largest values can make all others finer. */
 const SHRINKS = [1, 0.96, 0.92, 0.88, 0.84, 0.8, 1.06] as const;
 
-/** Sum of squared errors of a group at one scale. */
-function errorAt(values: Float32Array, start: number, group: number, scale: number, low: number, high: number): number {
+/**
+ * Sum of squared errors of a group at one 4-bit scale, given up once it exceeds `limit`. Truncating a positive number is rounding
+ * without a call: this runs seven times for each weight of a model.
+ */
+function errorAt(values: Float32Array, start: number, group: number, scale: number, limit: number): number {
   const inverse = 1 / scale;
   let sum = 0;
-  for (let at = start; at < start + group; at++) {
-    const value = values[at]!;
-    const code = Math.max(low, Math.min(high, Math.round(value * inverse)));
-    const error = value - scale * code;
-    sum += error * error;
+  for (let at = start; at < start + group; at += 8) {
+    for (let part = at; part < at + 8; part++) {
+      const value = values[part]!;
+      const shifted = value * inverse + 8.5;
+      const error = value - scale * ((shifted < 0 ? 0 : shifted >= 16 ? 15 : shifted | 0) - 8);
+      sum += error * error;
+    }
+    if (sum >= limit) return sum;
   }
   return sum;
 }
@@ -72,9 +78,9 @@ function scaleOf(values: Float32Array, start: number, group: number, bits: 8 | 4
   let extreme = 0;
   for (let at = start; at < start + group; at++) {
     const value = values[at]!;
-    if (Math.abs(value) > Math.abs(extreme)) extreme = value;
-    else if (Number.isNaN(value)) extreme = value;
-    if (Number.isNaN(extreme)) break;
+    if (Math.abs(value) <= Math.abs(extreme)) continue;
+    extreme = value;
+    if (Number.isNaN(value)) break;
   }
   if (!(Math.abs(extreme) <= (bits === 8 ? 127 : 8) * 65504)) {
     throw new DtypeError(
@@ -89,7 +95,7 @@ function scaleOf(values: Float32Array, start: number, group: number, bits: 8 | 4
     const encoded = encodeFp16Number(widest * shrink);
     const scale = table[encoded]!;
     if (scale === 0 || !Number.isFinite(scale)) continue;
-    const error = errorAt(values, start, group, scale, -8, 7);
+    const error = errorAt(values, start, group, scale, least);
     if (error < least) {
       least = error;
       best = encoded;
@@ -117,7 +123,8 @@ export function quantizeRows(values: Float32Array, K: number, dtype: QuantizedDt
   const scales = new Uint16Array(lengths.scales);
   const table = decodeTable('fp16');
   const perWord = 32 / bits;
-  const [low, high, offset, mask] = bits === 8 ? [-127, 127, 0, 0xff] : [-8, 7, 8, 0xf];
+  // Shifted into what is positive, where truncating is rounding; then codes of 8 bits go back to two's complement.
+  const [shift, most, offset, mask] = bits === 8 ? [127, 254, 127, 0xff] : [8, 15, 0, 0xf];
   for (let start = 0; start < values.length; start += group) {
     const encoded = scaleOf(values, start, group, bits, table);
     scales[start / group] = encoded;
@@ -126,8 +133,9 @@ export function quantizeRows(values: Float32Array, K: number, dtype: QuantizedDt
     for (let at = start; at < start + group; at += perWord) {
       let word = 0;
       for (let part = 0; part < perWord; part++) {
-        const code = Math.max(low, Math.min(high, Math.round(values[at + part]! * inverse)));
-        word |= ((code + offset) & mask) << (part * bits);
+        const shifted = values[at + part]! * inverse + (shift + 0.5);
+        const code = shifted < 0 ? 0 : shifted >= most + 1 ? most : shifted | 0;
+        word |= ((code - offset) & mask) << (part * bits);
       }
       codes[at / perWord] = word;
     }

@@ -1,5 +1,7 @@
 import { CheckpointError } from '@xlstm/device';
 import type { ByteSource } from '../byte-source/byte-source.ts';
+import { parseQuantization } from '../quantization/quantization-block.ts';
+import { type Quantization, quantizationOf } from '../quantization/quantized-matrices.ts';
 import type { TensorInfo } from '../safetensors/header.ts';
 import { type CheckpointFiles, lentFiles, listed, readJsonObject, readText } from './checkpoint-files.ts';
 import { hasHuggingFaceWeights, huggingFaceTensors, INDEX_FILE, SINGLE_FILE } from './huggingface-layout.ts';
@@ -10,8 +12,13 @@ export interface Checkpoint extends AsyncDisposable {
   /** `config.json` or `config.yaml` with its published field names; its meaning is the model's to check. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly configFormat: 'huggingface' | 'native';
-  /** By their names in the Hugging Face layout, whichever layout they came in. */
+  /**
+   * As they are stored, by their names in the Hugging Face layout, whichever layout they came in. Of a quantised checkpoint
+   * some are codes and scales: `weightShape` and `streamWeight` give what they stand for.
+   */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** How matrices are quantised, where they are: codes and scales paired and checked. */
+  readonly quantization?: Quantization;
   /** `generation_config.json`, where there is one. */
   readonly generationConfig?: Readonly<Record<string, unknown>>;
   /** Reads and parses `tokenizer.json`, where there is one. */
@@ -33,7 +40,7 @@ const MAX_TOKENIZER_BYTES = 256 * 1024 * 1024;
  * @param from a folder's path (Node only), or sources named as the files are. Sources stay the caller's to close; so
  * that downloads fit in, `CheckpointFiles` are taken too, and closed by `close`.
  * @throws CheckpointError for a folder without a checkpoint, a missing or doubled shard or tensor, an index that names
- * a file outside its folder, damaged files; then nothing stays open. `signal.reason` when aborted.
+ * a file outside its folder, damaged files, codes that do not go with their scales or configuration; then nothing stays open. `signal.reason` when aborted.
  * @example
  * await using checkpoint = await openCheckpoint('models/stories');
  * const embedding = await loadTensor(checkpoint.tensors.get('backbone.embeddings.weight')!, 'fp32');
@@ -87,11 +94,14 @@ async function readCheckpoint(files: CheckpointFiles, signal: AbortSignal | unde
   }
   const config = isHuggingFace ? await json('config.json') : await nativeConfig(files, signal);
   const tensors = isHuggingFace ? await huggingFaceTensors(files, signal) : await nativeTensors(files, signal);
+  const block = isHuggingFace ? parseQuantization(config, files.place) : undefined;
+  const quantization = quantizationOf(block, tensors, files.place);
   const close = (): Promise<void> => files.close();
   return {
     config,
     configFormat: isHuggingFace ? 'huggingface' : 'native',
     tensors,
+    ...(quantization && { quantization }),
     ...(names.includes('generation_config.json') && { generationConfig: await json('generation_config.json') }),
     ...(await tokenizerConfigOf(files, signal)),
     ...(names.includes('tokenizer.json') && {

@@ -1,5 +1,6 @@
 import { CheckpointError, DtypeError, ShapeError } from '@xlstm/device';
 import { quoted } from '../json/quoted.ts';
+import { safetensorsLayout } from './layout.ts';
 import { isSafetensorsDtype, type SafetensorsDtype, safetensorsDtypeBytes } from './safetensors-dtype.ts';
 
 /** A tensor to be written: `data` holds its elements in row-major order, little-endian; 16-bit floats as their bits. */
@@ -29,25 +30,12 @@ export function safetensorsPieces(
     }
     names.add(tensor.name);
   }
-  // Widest elements first keeps each tensor aligned to its element size; then by name.
-  const ordered = [...tensors].sort(
-    (a, b) => safetensorsDtypeBytes(b.dtype) - safetensorsDtypeBytes(a.dtype) || (a.name < b.name ? -1 : 1),
+  if (metadata) checkMetadata(metadata);
+  const layout = safetensorsLayout(tensors, metadata);
+  const bodies = layout.tensors.map(
+    ({ tensor: { data } }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   );
-  // Entries are joined as text: as an object's keys, "__proto__" would be lost and "1" would change places.
-  const entries: string[] = [];
-  if (metadata && Object.keys(metadata).length > 0) entries.push(`"__metadata__":${metadataJson(metadata)}`);
-  let end = 0;
-  for (const { name, dtype, shape, data } of ordered) {
-    const begin = end;
-    end += data.byteLength;
-    entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`);
-  }
-  const json = new TextEncoder().encode(`{${entries.join(',')}}`);
-  const header = new Uint8Array(8 + Math.ceil(json.byteLength / 8) * 8).fill(0x20);
-  new DataView(header.buffer).setBigUint64(0, BigInt(header.byteLength - 8), true);
-  header.set(json, 8);
-  const bodies = ordered.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  return { byteLength: header.byteLength + end, pieces: [header, ...bodies] };
+  return { byteLength: layout.byteLength, pieces: [layout.header, ...bodies] };
 }
 
 /**
@@ -90,7 +78,7 @@ function checkTensor({ name, dtype, shape, data }: NamedTensor): void {
   }
 }
 
-function metadataJson(metadata: Readonly<Record<string, string>>): string {
+function checkMetadata(metadata: Readonly<Record<string, string>>): void {
   for (const [key, value] of Object.entries(metadata)) {
     if (typeof value !== 'string' || !wellFormed(value) || !wellFormed(key)) {
       throw new CheckpointError(
@@ -98,7 +86,6 @@ function metadataJson(metadata: Readonly<Record<string, string>>): string {
       );
     }
   }
-  return JSON.stringify(metadata);
 }
 
 function wellFormed(text: string): boolean {

@@ -203,8 +203,14 @@ export function lossAndGradients(
     const M = Math.min(rows, T - first);
     if (tile) device.copy(hidden.buffer, tile.buffer, first * D, 0, M * D);
     device.launch(matmulKernel, {
-      buffers: { x: tile?.buffer ?? hidden.buffer, weight: weight.buffer, bias: undefined, y: logits.buffer },
-      params: { M, N: V, K: D, accumulate: 0 },
+      buffers: {
+        x: tile?.buffer ?? hidden.buffer,
+        weight: weight.buffer,
+        bias: undefined,
+        y: logits.buffer,
+        scales: undefined,
+      },
+      params: { M, N: V, K: D, accumulate: 0, row: 0, column: 0, stride: V, bits: 0, group: 0 },
     });
     device.launch(crossEntropyKernel, {
       buffers: {
