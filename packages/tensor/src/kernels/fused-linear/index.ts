@@ -1,5 +1,4 @@
 import {
-  type DeviceBuffer,
   defineKernel,
   isQuantizedDtype,
   type Kernel,
