@@ -1,11 +1,4 @@
-import {
-  defineKernel,
-  isQuantizedDtype,
-  type Kernel,
-  OptionError,
-  quantizedBits,
-  ShapeError,
-} from '@xlstm/device';
+import { defineKernel, isQuantizedDtype, type Kernel, OptionError, quantizedBits, ShapeError } from '@xlstm/device';
 import type { Scope } from '../../scope.ts';
 import { requireContiguous, type Tensor } from '../../tensor.ts';
 import type { WeightMatrix } from '../../weight-matrix.ts';
