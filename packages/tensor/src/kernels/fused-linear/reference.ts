@@ -1,4 +1,5 @@
-import { decodeTable, dequantizeRows, type ReferenceBuffers, type WeightView } from '@xlstm/device';
+import { decodeTable, type ReferenceBuffers, type WeightView } from '@xlstm/device';
+import { dots4, dots8, sumsOfGroups } from '../matvec/quantized-dots.ts';
 import { dots16, dots32 } from '../matvec/reference.ts';
 import { type bindings, EPILOGUES, PROLOGUES, type params } from './signature.ts';
 
@@ -44,18 +45,19 @@ function dotsOf({ dtype, data }: WeightView, rows: number, { K, bits, group }: P
   const last = (rows - 1) * K;
   const at = (n: number, r: number) => Math.min((n + r) * K, last);
   if (dtype === 'u32') {
-    const codes = data as unknown as Uint32Array;
-    const words = (K * bits) / 32;
-    const four = new Float32Array(4 * K);
-    const quantized = bits === 8 ? 'q8' : 'q4';
+    const words = data as ArrayLike<number> as Uint32Array;
+    const range = [words.buffer, words.byteOffset, words.byteLength] as const;
+    if (bits === 8) {
+      const codes = new Int8Array(...range);
+      return (x, n, sums) => dots8(x, codes, scales!, K, group, at(n, 0), at(n, 1), at(n, 2), at(n, 3), sums);
+    }
+    const codes = new Uint8Array(...range);
+    let summed: Float32Array | undefined;
+    let groupSums: Float64Array;
     return (x, n, sums) => {
-      const end = Math.min(n + 4, rows);
-      const part = {
-        codes: codes.subarray(n * words, end * words),
-        scales: scales!.subarray((n * K) / group, (end * K) / group),
-      };
-      four.set(dequantizeRows(part, K, quantized, group));
-      dots32(x, four, K, 0, K, 2 * K, 3 * K, sums);
+      if (x !== summed) groupSums = sumsOfGroups(x, K, group);
+      summed = x;
+      dots4(x, groupSums, codes, scales!, K, group, at(n, 0), at(n, 1), at(n, 2), at(n, 3), sums);
     };
   }
   if (dtype === 'fp32') {
