@@ -7,7 +7,6 @@ import { bindings, EPILOGUES, MAX_HEADS, MAX_ROWS, PROLOGUES, params } from './s
 import { fusedLinearWebGpu } from './webgpu.ts';
 
 export { MAX_ROWS as FUSED_LINEAR_MAX_ROWS } from './signature.ts';
-export { type VectorPlan, vectorVariant } from './webgpu.ts';
 
 /** `y = epilogue(weight · prologue(x))` for 1…8 rows of x; `fusedLinear` launches it. */
 export const fusedLinearKernel: Kernel<typeof bindings, typeof params> = defineKernel({
