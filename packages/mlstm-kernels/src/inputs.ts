@@ -21,6 +21,11 @@ export interface MlstmInputs {
    * chunkwise and the parallel form.
    */
   readout?: DeviceBuffer;
+  /**
+   * `[B, NH]` u32, all zero, and left so: counters with which the step by step form does with one launch instead of two.
+   * For `mlstmStep` and `mlstmRecurrent`.
+   */
+  arrivals?: DeviceBuffer;
 }
 
 /** Options that every form of the cell takes. */

@@ -30,6 +30,13 @@ export { embedding, embeddingKernel } from './kernels/embedding/index.ts';
 export { embeddingBackward, embeddingBackwardKernel } from './kernels/embedding-backward/index.ts';
 export { fill, fillKernel } from './kernels/fill/index.ts';
 export { type FillWhereOptions, fillWhere, fillWhereKernel } from './kernels/fill-where/index.ts';
+export {
+  FUSED_LINEAR_MAX_ROWS,
+  type FusedLinearOptions,
+  type FusedLinearTensors,
+  fusedLinear,
+  fusedLinearKernel,
+} from './kernels/fused-linear/index.ts';
 export { gatedActivation, gatedActivationKernel, swiglu } from './kernels/gated-activation/index.ts';
 export {
   type GatedActivationBackwardInputs,
@@ -60,7 +67,7 @@ export { MATVEC_MAX_ROWS, matvecKernel } from './kernels/matvec/index.ts';
 export { maxMagnitude, maxMagnitudeKernel } from './kernels/max-magnitude/index.ts';
 export { nonFiniteKernel } from './kernels/non-finite/index.ts';
 export { normWeightBackwardKernel } from './kernels/norm-weight-backward/index.ts';
-export { randomFill, randomFillKernel } from './kernels/random-fill/index.ts';
+export { randomBits, randomFill, randomFillKernel } from './kernels/random-fill/index.ts';
 export { addInPlace, residual, residualKernel } from './kernels/residual/index.ts';
 export { rmsNorm, rmsNormKernel } from './kernels/rms-norm/index.ts';
 export {
@@ -131,4 +138,11 @@ export {
 export type { Anomaly } from './tape/anomalies.ts';
 export { type Differentiable, Tape, type TapeOptions } from './tape/tape.ts';
 export { type Differentiator, elementCount, requireContiguous, requireShape, Tensor } from './tensor.ts';
-export { type MatrixPart, WeightMatrix } from './weight-matrix.ts';
+export {
+  type MatrixFormat,
+  type MatrixPart,
+  type MatrixRun,
+  matrixBytes,
+  splitRows,
+  WeightMatrix,
+} from './weight-matrix.ts';

@@ -1,5 +1,6 @@
 import { Arena, type DeviceBuffer, type Program } from '@xlstm/device';
 import { type SamplingOptions, Scope, sampleToken, Tensor } from '@xlstm/tensor';
+import { queueFusedStep, servesFusedStep } from './inference/fused-step.ts';
 import { lastLogits, type XLSTMLarge } from './model.ts';
 import { precisionOf } from './prefill.ts';
 import type { XlstmState } from './state.ts';
@@ -25,6 +26,10 @@ export function queueDraw(scope: Scope, state: XlstmState, tensors: DrawTensors,
 
 /** Queues the reading of one token of each sequence into the state, whose position moves on. */
 export function queueAdvance(model: XLSTMLarge, scope: Scope, token: Tensor, state: XlstmState): void {
+  if (servesFusedStep(model, state.batch)) {
+    queueFusedStep(model, scope, token, state);
+    return;
+  }
   const hidden = model.forward(scope, token.reshape([state.batch, 1]), state);
   const logits = model.logits(scope, hidden.reshape([state.batch, model.config.embeddingDim]));
   model.device.copy(logits.buffer, state.logits, 0, 0, state.logits.length);

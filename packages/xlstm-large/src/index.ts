@@ -17,10 +17,12 @@ export {
   generateTokens,
 } from './generate.ts';
 export { newXlstmLarge } from './initialise.ts';
+export { type LoadProgress, type LoadWeightsOptions, loadWeights } from './load-weights.ts';
 export type { TokenLogprobs } from './logprobs.ts';
 export { type LossOptions, lastLogits, type TrainingForwardOptions, XLSTMLarge } from './model.ts';
 export {
   countParameters,
+  matrixFormat,
   type ParameterPlan,
   type ParameterTable,
   parameterBytes,
@@ -37,12 +39,5 @@ export { type BlockState, stateBytes, XlstmState } from './state.ts';
 export { exportState, importState } from './state-bytes.ts';
 export { readStateHeader, type StateHeader } from './state-format.ts';
 export { TrainingStep, type TrainingStepOptions } from './training-step.ts';
-export {
-  allocateParameters,
-  type LoadProgress,
-  type LoadWeightsOptions,
-  loadWeights,
-  type WeightPiece,
-  type WeightSource,
-  Weights,
-} from './weights.ts';
+export type { QuantizedPiece, WeightPiece, WeightSource } from './weight-source.ts';
+export { allocateParameters, type ParameterReport, Weights } from './weights.ts';

@@ -4,7 +4,7 @@ import { constant, type Initialiser, linspace, smallInit, wangInit } from '@xlst
 import { defaultDims, type XlstmLargeConfig } from './config.ts';
 import { XLSTMLarge } from './model.ts';
 import { parameterTable } from './parameters.ts';
-import type { WeightPiece, WeightSource } from './weights.ts';
+import type { WeightPiece, WeightSource } from './weight-source.ts';
 
 /** Bias of the input gate: closed at first, so that a new model is stable (xLSTM 7B, 2503.13427, section 3.2). */
 const INPUT_GATE_BIAS = -10;

@@ -1,4 +1,4 @@
-import { type Device, type DeviceBuffer, DisposedError, type FloatDtype, ShapeError } from '@xlstm/device';
+import { type Device, type DeviceBuffer, DisposedError, ShapeError, type WeightDtype } from '@xlstm/device';
 import {
   crossEntropy,
   dropout,
@@ -17,8 +17,10 @@ import {
 } from '@xlstm/tensor';
 import { mlstmCell } from '@xlstm/xlstm-core/cells';
 import type { XlstmLargeConfig, XlstmLargeDims } from './config.ts';
+import { type LoadWeightsOptions, loadWeights } from './load-weights.ts';
 import { type StateMaker, XlstmState } from './state.ts';
-import { type LoadWeightsOptions, loadWeights, type WeightSource, type Weights } from './weights.ts';
+import type { WeightSource } from './weight-source.ts';
+import type { Weights } from './weights.ts';
 
 /** What a forward pass may be given for training. */
 export interface TrainingForwardOptions {
@@ -85,7 +87,7 @@ export class XLSTMLarge implements Disposable {
   }
 
   /** The dtype that the matrices are kept in. */
-  get dtype(): FloatDtype {
+  get dtype(): WeightDtype {
     return this.weights.dtype;
   }
 
@@ -118,7 +120,7 @@ export class XLSTMLarge implements Disposable {
       );
     }
     state?.assertFor('forward', this);
-    let x = this.#dropout(scope, embedding(scope, tokens, this.weights.get('embedding')), options, 0);
+    let x = this.#dropout(scope, embedding(scope, tokens, this.weights.matrix('embedding')), options, 0);
     for (let block = 0; block < this.config.numBlocks; block++) {
       const memory = state?.blocks[block];
       const run = (inner: Scope, input: Tensor) =>
@@ -138,7 +140,7 @@ export class XLSTMLarge implements Disposable {
 
   /** Predictions for hidden states `[..., D]`: logits `[..., V]`, soft-capped. */
   logits(scope: Scope, hidden: Tensor): Tensor {
-    const head = this.weights.find('head') ?? this.weights.get('embedding');
+    const head = this.weights.findMatrix('head') ?? this.weights.matrix('embedding');
     const raw = linear(scope, hidden, head);
     const capped = softCap(scope, raw, this.config.outputLogitSoftCap);
     scope.release(raw);
@@ -248,7 +250,7 @@ export class XLSTMLarge implements Disposable {
 
   #linear(scope: Scope, name: string, x: Tensor, addTo?: Tensor): Tensor {
     const bias = this.weights.find(`${name}.bias`);
-    return linear(scope, x, this.weights.get(name), { ...(bias ? { bias } : {}), ...(addTo ? { addTo } : {}) });
+    return linear(scope, x, this.weights.matrix(name), { ...(bias ? { bias } : {}), ...(addTo ? { addTo } : {}) });
   }
 
   /** Releases the weights, and every state that the model made or that was cloned from one. */

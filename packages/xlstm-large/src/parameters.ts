@@ -1,5 +1,12 @@
-import { CheckpointError, dtypeBytes, type FloatDtype } from '@xlstm/device';
-import { elementCount } from '@xlstm/tensor';
+import {
+  CheckpointError,
+  DEFAULT_QUANTIZATION_GROUP,
+  type FloatDtype,
+  isQuantizable,
+  isQuantizedDtype,
+  type WeightDtype,
+} from '@xlstm/device';
+import { elementCount, type MatrixFormat, matrixBytes } from '@xlstm/tensor';
 import { candidateWidths, dimsOf, type XlstmLargeConfig, type XlstmLargeDims } from './config.ts';
 
 /**
@@ -20,8 +27,13 @@ export interface TensorPlace {
 export interface ParameterPlan {
   name: string;
   shape: readonly number[];
-  /** Matrices take the model's weight dtype; gates, norms and biases are float32 whatever that is. */
-  precision: 'weights' | 'fp32';
+  /**
+   * Matrices take the model's weight dtype, but for the embedding (often the head as well), which q4 keeps in q8; gates,
+   * norms and biases are float32 whatever that is.
+   */
+  precision: 'weights' | 'embedding' | 'fp32';
+  /** Matrices of equal height that are stacked in it and whose rows belong together: 2 for gate and up. */
+  sections: number;
 }
 
 /** All parameters of a model, and the checkpoint tensors that fill them. */
@@ -45,13 +57,14 @@ class TableBuilder {
     precision: ParameterPlan['precision'],
     cols: number | undefined,
     parts: readonly (readonly [name: string, rows: number])[],
+    sections = 1,
   ): void {
     let row = 0;
     for (const [name, rows] of parts) {
       this.tensors.push({ name, shape: cols === undefined ? [rows] : [rows, cols], parameter, row });
       row += rows;
     }
-    this.parameters.push({ name: parameter, shape: cols === undefined ? [row] : [row, cols], precision });
+    this.parameters.push({ name: parameter, shape: cols === undefined ? [row] : [row, cols], precision, sections });
   }
 }
 
@@ -92,10 +105,10 @@ function addBlock(
     precision: ParameterPlan['precision'],
     cols: number,
     parts: readonly (readonly [string, number])[],
-    bias = useBias,
+    { bias = useBias, sections = 1 } = {},
   ) => {
     const suffixed = (suffix: string) => parts.map(([name, rows]) => [`${name}.${suffix}`, rows] as const);
-    table.add(`${own}.${parameter}`, precision, cols, suffixed('weight'));
+    table.add(`${own}.${parameter}`, precision, cols, suffixed('weight'), sections);
     if (bias) table.add(`${own}.${parameter}.bias`, 'fp32', undefined, suffixed('bias'));
   };
   const norm = (parameter: string, name: string, width: number) => {
@@ -104,11 +117,11 @@ function addBlock(
   };
   norm('normMlstm', `${BLOCK(block)}.norm_mlstm`, D);
   linear('qkvo', 'weights', D, qkvo);
-  linear('gates', 'fp32', D, gates, true);
+  linear('gates', 'fp32', D, gates, { bias: true });
   norm('headNorm', `${layer}.multihead_norm`, vDim);
   linear('out', 'weights', vDim, [[`${layer}.out_proj`, D]]);
   norm('normFfn', `${BLOCK(block)}.norm_ffn`, D);
-  linear('gateUp', 'weights', D, gateUp);
+  linear('gateUp', 'weights', D, gateUp, { sections: 2 });
   linear('down', 'weights', ffnDim, [[`${ffn}.proj_down`, D]]);
 }
 
@@ -120,7 +133,7 @@ export function parameterTable(
 ): ParameterTable {
   const { embeddingDim: D, vocabSize: V } = config;
   const table = new TableBuilder();
-  table.add('embedding', 'weights', D, [['backbone.embeddings.weight', V]]);
+  table.add('embedding', 'embedding', D, [['backbone.embeddings.weight', V]]);
   for (let block = 0; block < config.numBlocks; block++) addBlock(table, block, config, dims, fused);
   if (config.addOutNorm) {
     table.add('outNorm', 'fp32', undefined, [['backbone.out_norm.weight', D]]);
@@ -130,14 +143,39 @@ export function parameterTable(
   return table;
 }
 
-/** The dtype that a parameter is kept in where the matrices are kept in `dtype`. */
-export function parameterDtype({ precision }: ParameterPlan, dtype: FloatDtype): FloatDtype {
-  return precision === 'weights' ? dtype : 'fp32';
+/** What a quantised dtype keeps in this one instead: a matrix whose rows are no whole groups. */
+const UNQUANTIZABLE_DTYPE: FloatDtype = 'bf16';
+
+/**
+ * The dtype that a parameter is kept in where the matrices are kept in `dtype`: float32 for gates, norms and biases. With q8
+ * and q4, the embedding is q8, and a matrix whose rows are no multiple of the group (32), as tiny models have, bf16;
+ * `weights.report` and `xlstm inspect` tell of those.
+ */
+export function parameterDtype(
+  { precision, shape }: ParameterPlan,
+  dtype: WeightDtype,
+  group: number = DEFAULT_QUANTIZATION_GROUP,
+): WeightDtype {
+  if (precision === 'fp32') return 'fp32';
+  if (!isQuantizedDtype(dtype)) return dtype;
+  if (!isQuantizable(shape[1] ?? 0, group)) return UNQUANTIZABLE_DTYPE;
+  return precision === 'embedding' ? 'q8' : dtype;
 }
 
-/** Bytes of a parameter on a device where the matrices are kept in `dtype`. */
-export function parameterBytes(plan: ParameterPlan, dtype: FloatDtype): number {
-  return elementCount(plan.shape) * dtypeBytes(parameterDtype(plan, dtype));
+/** How a matrix of the table is kept where the matrices are kept in `dtype`. */
+export function matrixFormat(
+  plan: ParameterPlan,
+  dtype: WeightDtype,
+  group: number = DEFAULT_QUANTIZATION_GROUP,
+): MatrixFormat {
+  const kept = parameterDtype(plan, dtype, group);
+  return { dtype: kept, group: isQuantizedDtype(kept) ? group : 0, sections: plan.sections };
+}
+
+/** Bytes of a parameter on a device where the matrices are kept in `dtype`, scales included. */
+export function parameterBytes(plan: ParameterPlan, dtype: WeightDtype, group?: number): number {
+  const [rows = 0, cols = 1] = plan.shape;
+  return matrixBytes(matrixFormat(plan, dtype, group), rows, cols);
 }
 
 /** Number of parameters of a model. */

@@ -1,5 +1,5 @@
-import type { Device, FloatDtype } from '@xlstm/device';
-import { randomFill } from '@xlstm/tensor';
+import { type Device, isQuantizedDtype, type WeightDtype } from '@xlstm/device';
+import { randomBits, randomFill, WeightMatrix } from '@xlstm/tensor';
 import { defaultDims, type XlstmLargeConfig } from './config.ts';
 import { Fingerprint } from './fingerprint.ts';
 import { XLSTMLarge } from './model.ts';
@@ -10,6 +10,23 @@ import { allocateParameters, Weights } from './weights.ts';
 function meanOf(name: string): number {
   if (name.endsWith('.bias')) return 0;
   return /norm/i.test(name) ? 1 : 0;
+}
+
+/** Root mean square of codes whose bits are random: 256 or 16 values around −½. */
+const CODES_RMS = { q8: Math.sqrt(65536 / 12 + 1 / 6), q4: Math.sqrt(256 / 12 + 1 / 6) } as const;
+
+/** Fills a matrix with values around 0 of the deviation 1/√K, in each of its parts from a seed of its own; returns the next. */
+function fillMatrix(device: Device, { dtype, shape: [, K], parts }: WeightMatrix, firstSeed: number): number {
+  let seed = firstSeed;
+  const scale = Math.sqrt(3 / K);
+  for (const { data, scales } of parts) {
+    if (scales && isQuantizedDtype(dtype)) {
+      randomBits(device, data, { seed: seed++ });
+      // Of both signs: codes have the mean −½, products then have none.
+      randomFill(device, scales, { seed: seed++, scale: scale / CODES_RMS[dtype] });
+    } else randomFill(device, data, { seed: seed++, scale });
+  }
+  return seed;
 }
 
 /**
@@ -24,23 +41,22 @@ function meanOf(name: string): number {
 export async function randomXlstmLarge(
   device: Device,
   config: XlstmLargeConfig,
-  options: { dtype: FloatDtype; seed?: number },
+  options: { dtype: WeightDtype; seed?: number },
 ): Promise<XLSTMLarge> {
   const dims = defaultDims(config);
   const table = parameterTable(config, dims);
-  const tensors = allocateParameters(device, table, options.dtype);
+  const parameters = allocateParameters(device, table, options.dtype);
   const fingerprint = new Fingerprint();
   for (const { name, shape } of table.tensors) fingerprint.name(name, shape);
   fingerprint.name(`random ${options.seed ?? 1}`, []);
-  const weights = new Weights(config, dims, options.dtype, tensors, fingerprint.digest());
+  const weights = new Weights(config, dims, options.dtype, parameters, fingerprint.digest());
   try {
     let seed = options.seed ?? 1;
-    for (const { name, shape } of table.parameters) {
-      const scale = shape.length === 1 ? 0.1 : Math.sqrt(3 / shape[1]!);
-      randomFill(device, tensors.get(name)!.buffer, { seed: seed++, scale, mean: meanOf(name) });
-      if (seed % 16 === 0) await device.sync();
+    for (const [name, parameter] of parameters) {
+      if (parameter instanceof WeightMatrix) seed = fillMatrix(device, parameter, seed);
+      else randomFill(device, parameter.buffer, { seed: seed++, scale: 0.1, mean: meanOf(name) });
+      await device.sync();
     }
-    await device.sync();
     return new XLSTMLarge(device, weights);
   } catch (error) {
     weights.dispose();

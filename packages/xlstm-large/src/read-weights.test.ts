@@ -4,7 +4,7 @@ import { lastLogits, XLSTMLarge } from './model.ts';
 import { prefill } from './prefill.ts';
 import { readWeights, type WeightTensor } from './read-weights.ts';
 import { randomModel, tinyConfig } from './testing/random-model.ts';
-import type { WeightSource } from './weights.ts';
+import type { WeightSource } from './weight-source.ts';
 
 const device = createCpuDevice();
 type Mode = 'single' | 'fused';

@@ -8,7 +8,7 @@ import type { XlstmState } from './state.ts';
 import { exportState, importState } from './state-bytes.ts';
 import { readStateHeader } from './state-format.ts';
 import { randomModel, randomWeights, tinyConfig } from './testing/random-model.ts';
-import type { WeightPiece, WeightSource } from './weights.ts';
+import type { WeightPiece, WeightSource } from './weight-source.ts';
 
 async function generate(model: XLSTMLarge, state: XlstmState, promptIds: number[], count: number): Promise<number[]> {
   const ids: number[] = [];

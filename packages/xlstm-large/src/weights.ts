@@ -1,83 +1,108 @@
-import { CheckpointError, type Device, DtypeError, type FloatDtype } from '@xlstm/device';
-import { elementCount, Tensor, type TrainableParameter } from '@xlstm/tensor';
+import {
+  CheckpointError,
+  type Device,
+  type DeviceBuffer,
+  DtypeError,
+  GradientError,
+  type WeightDtype,
+} from '@xlstm/device';
+import { elementCount, Tensor, type TrainableParameter, WeightMatrix } from '@xlstm/tensor';
 import type { XlstmLargeConfig, XlstmLargeDims } from './config.ts';
-import { Fingerprint } from './fingerprint.ts';
-import { countParameters, type ParameterTable, parameterDtype, planParameters } from './parameters.ts';
+import { matrixFormat, type ParameterTable } from './parameters.ts';
 
-/** A piece of a tensor: consecutive elements from `elementOffset`, in the dtype that was asked for. */
-export interface WeightPiece {
-  elementOffset: number;
-  data: Float32Array | Uint16Array;
+/** How one parameter is kept on the device. */
+export interface ParameterReport {
+  /** As in `parameterTable`: `blocks.3.qkvo`. */
+  name: string;
+  shape: readonly number[];
+  dtype: WeightDtype;
+  /** Elements of a row that share a scale; 0 where the parameter is not quantised. */
+  group: number;
+  /** Buffers that its rows are split over. */
+  parts: number;
+  byteLength: number;
 }
 
-/** Where weights come from. The model knows nothing of files: a loader, a test or an initialiser provides this. */
-export interface WeightSource {
-  /** The shape of a tensor by its published name; `undefined` when there is none. */
-  shapeOf(name: string): readonly number[] | undefined;
-  /** A tensor's elements in order, converted to `dtype`, each read once. */
-  stream(name: string, dtype: FloatDtype, signal?: AbortSignal): AsyncIterable<WeightPiece> | Iterable<WeightPiece>;
-}
-
-/** Progress of loading: tensors done, and elements in all. */
-export interface LoadProgress {
-  tensor: string;
-  loadedTensors: number;
-  totalTensors: number;
-  loadedElements: number;
-  totalElements: number;
-}
-
-/** Options of `loadWeights`. */
-export interface LoadWeightsOptions {
-  /** Dtype of the matrices. */
-  dtype: FloatDtype;
-  signal?: AbortSignal | undefined;
-  onProgress?: ((progress: LoadProgress) => void) | undefined;
-}
-
-/** After this much has been uploaded, wait for the device, so that its staging memory stays small. */
-const SYNC_BYTES = 32 * 1024 * 1024;
-
-/** A model's parameters on a device, by name (see `parameterTable`). */
+/**
+ * A model's parameters on a device, by name (see `parameterTable`): vectors (norms, biases) are tensors, matrices
+ * `WeightMatrix`, in whatever dtype and in as many parts as the device asks for.
+ *
+ * With a quantised `dtype` not every matrix has it: the embedding is q8, gates are float32, and matrices whose rows are no
+ * multiple of the group are bf16. `report` says of each parameter how it is kept.
+ */
 export class Weights implements Disposable {
-  readonly dtype: FloatDtype;
+  /** What matrices are kept in where nothing speaks against it. */
+  readonly dtype: WeightDtype;
   readonly config: XlstmLargeConfig;
   readonly dims: XlstmLargeDims;
   /** Which model this is, whatever dtype it was loaded in; 16 hexadecimal digits. */
   readonly fingerprint: string;
-  readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #parameters: ReadonlyMap<string, Tensor | WeightMatrix>;
   #trainable: readonly TrainableParameter[] | undefined;
 
   constructor(
     config: XlstmLargeConfig,
     dims: XlstmLargeDims,
-    dtype: FloatDtype,
-    tensors: ReadonlyMap<string, Tensor>,
+    dtype: WeightDtype,
+    parameters: ReadonlyMap<string, Tensor | WeightMatrix>,
     fingerprint: string,
   ) {
     this.config = config;
     this.dims = dims;
     this.dtype = dtype;
-    this.#tensors = tensors;
+    this.#parameters = parameters;
     this.fingerprint = fingerprint;
   }
 
-  /** The parameter of that name. @throws CheckpointError when the model has none. */
+  /**
+   * The vector of that name, or the matrix where it is a float one in one piece.
+   *
+   * @throws CheckpointError when the model has none; DtypeError for a matrix that is quantised or in parts, which `matrix`
+   * gives
+   */
   get(name: string): Tensor {
-    const tensor = this.#tensors.get(name);
-    if (!tensor) throw new CheckpointError(`weights: no parameter is called ${name}`);
-    return tensor;
+    return this.find(name) ?? this.#missing(name);
   }
 
-  /** The parameter of that name, if the model has it. */
+  /** As `get`, `undefined` when the model has no parameter of that name. */
   find(name: string): Tensor | undefined {
-    return this.#tensors.get(name);
+    const parameter = this.#parameters.get(name);
+    if (!(parameter instanceof WeightMatrix)) return parameter;
+    if (parameter.tensor) return parameter.tensor;
+    throw new DtypeError(
+      `weights: ${name} [${parameter.shape}] is kept in ${parameter.dtype} in ${parameter.parts.length} parts, which is no tensor; use weights.matrix("${name}"), or load the model with dtype fp32, fp16 or bf16 on a device that binds it whole`,
+    );
+  }
+
+  /** The matrix of that name. @throws CheckpointError when the model has none */
+  matrix(name: string): WeightMatrix {
+    return this.findMatrix(name) ?? this.#missing(name);
+  }
+
+  /** The matrix of that name, if the model has it. */
+  findMatrix(name: string): WeightMatrix | undefined {
+    const parameter = this.#parameters.get(name);
+    return parameter instanceof WeightMatrix ? parameter : undefined;
+  }
+
+  #missing(name: string): never {
+    throw new CheckpointError(`weights: no parameter is called ${name}`);
+  }
+
+  /** How each parameter is kept. */
+  get report(): readonly ParameterReport[] {
+    return [...this.#parameters].map(([name, parameter]) => {
+      const { shape, byteLength } = parameter;
+      return parameter instanceof WeightMatrix
+        ? { name, shape, dtype: parameter.dtype, group: parameter.group, parts: parameter.parts.length, byteLength }
+        : { name, shape, dtype: parameter.dtype as WeightDtype, group: 0, parts: 1, byteLength };
+    });
   }
 
   /**
    * Every parameter with its gradient, allocated at the first call. Matrices decay, but for the embedding.
    *
-   * @throws DtypeError unless the weights are fp32.
+   * @throws DtypeError unless the weights are fp32; GradientError when the device holds a matrix only in parts.
    */
   parameters(device: Device): readonly TrainableParameter[] {
     if (this.dtype !== 'fp32') {
@@ -85,27 +110,42 @@ export class Weights implements Disposable {
         `parameters: training needs fp32 weights, these are ${this.dtype}; load the model with dtype fp32`,
       );
     }
-    this.#trainable ??= [...this.#tensors].map(([name, value]) => ({
-      name,
-      value,
-      gradient: new Tensor(
-        device.alloc('fp32', value.buffer.length, { owner: 'weights', label: `gradient of ${name}` }),
-        value.shape,
-      ),
-      decay: value.shape.length > 1 && name !== 'embedding',
-    }));
+    this.#trainable ??= this.#withGradients(device);
     return this.#trainable;
+  }
+
+  #withGradients(device: Device): readonly TrainableParameter[] {
+    const tensors = [...this.#parameters].map(([name, parameter]) => {
+      const tensor = parameter instanceof WeightMatrix ? parameter.tensor : parameter;
+      if (tensor) return [name, tensor] as const;
+      throw new GradientError(
+        `parameters: ${name} [${parameter.shape}] is in parts, since ${device.name} binds at most ${device.maxBufferBytes} bytes, and has no gradient; train on a device that binds it whole`,
+      );
+    });
+    const made: DeviceBuffer[] = [];
+    try {
+      return tensors.map(([name, value]) => {
+        const options = { owner: 'weights', label: `gradient of ${name}` };
+        const buffer = device.alloc('fp32', value.buffer.length, options);
+        made.push(buffer);
+        const decay = value.shape.length > 1 && name !== 'embedding';
+        return { name, value, gradient: new Tensor(buffer, value.shape), decay };
+      });
+    } catch (error) {
+      for (const buffer of made) buffer.dispose();
+      throw error;
+    }
   }
 
   /** Bytes on the device. */
   get byteLength(): number {
     let bytes = 0;
-    for (const tensor of this.#tensors.values()) bytes += tensor.byteLength;
+    for (const parameter of this.#parameters.values()) bytes += parameter.byteLength;
     return bytes;
   }
 
   dispose(): void {
-    for (const { buffer } of this.#tensors.values()) buffer.dispose();
+    disposeParameters(this.#parameters);
     for (const { gradient } of this.#trainable ?? []) gradient.buffer.dispose();
   }
 
@@ -114,92 +154,39 @@ export class Weights implements Disposable {
   }
 }
 
-/** Allocates every parameter of a table, zeroed. All are released again when one does not fit. */
-export function allocateParameters(device: Device, table: ParameterTable, dtype: FloatDtype): Map<string, Tensor> {
-  const tensors = new Map<string, Tensor>();
-  try {
-    for (const plan of table.parameters) {
-      const { name, shape } = plan;
-      const options = { owner: 'weights', label: name };
-      const buffer = device.alloc(parameterDtype(plan, dtype), elementCount(shape), options);
-      tensors.set(name, new Tensor(buffer, shape));
-    }
-  } catch (error) {
-    for (const { buffer } of tensors.values()) buffer.dispose();
-    throw error;
-  }
-  return tensors;
-}
-
-/** Halves whose exponent is all ones: infinity or NaN. */
-function assertFiniteHalves(name: string, data: Float32Array | Uint16Array): void {
-  for (let index = 0; index < data.length; index++) {
-    if ((data[index]! & 0x7c00) === 0x7c00) {
-      throw new CheckpointError(
-        `loadWeights: ${name} has values beyond fp16's range of ±65504 (or not finite); load with dtype bf16 or fp32`,
-      );
-    }
+/** Gives the buffers of parameters back. */
+export function disposeParameters(parameters: ReadonlyMap<string, Tensor | WeightMatrix>): void {
+  for (const parameter of parameters.values()) {
+    if (parameter instanceof WeightMatrix) parameter.dispose();
+    else parameter.buffer.dispose();
   }
 }
 
 /**
- * Loads a model's weights onto a device, tensor by tensor and piece by piece: each is read once and the host never
- * holds more than a piece. On any failure everything allocated is released.
- *
- * @throws CheckpointError for missing or misshapen tensors (before anything is allocated); `signal.reason` on abort.
+ * Allocates every parameter of a table, zeroed; matrices in as few parts as the device binds. All are released again when
+ * one does not fit.
  */
-export async function loadWeights(
+export function allocateParameters(
   device: Device,
-  config: XlstmLargeConfig,
-  source: WeightSource,
-  options: LoadWeightsOptions,
-): Promise<Weights> {
-  const { dtype, signal, onProgress } = options;
-  signal?.throwIfAborted();
-  const { table, dims } = planParameters(config, (name) => source.shapeOf(name));
-  const tensors = allocateParameters(device, table, dtype);
-  const totalElements = countParameters(table);
-  let loadedElements = 0;
-  let unsynced = 0;
-  const fingerprint = new Fingerprint();
+  table: ParameterTable,
+  dtype: WeightDtype,
+  group?: number,
+): Map<string, Tensor | WeightMatrix> {
+  const parameters = new Map<string, Tensor | WeightMatrix>();
   try {
-    for (const [index, { name, shape, parameter, row }] of table.tensors.entries()) {
-      const target = tensors.get(parameter)!;
-      const start = row * (shape[1] ?? 1);
-      let next = 0;
-      fingerprint.name(name, shape);
-      for await (const { elementOffset, data } of source.stream(name, target.dtype as FloatDtype, signal)) {
-        signal?.throwIfAborted();
-        if (elementOffset !== next) {
-          throw new CheckpointError(`loadWeights: ${name}: expected element ${next} next, got ${elementOffset}`);
-        }
-        if (target.dtype === 'fp16') assertFiniteHalves(name, data);
-        fingerprint.piece(data, elementOffset);
-        device.upload(target.buffer, data, start + elementOffset);
-        next += data.length;
-        unsynced += data.byteLength;
-        if (unsynced >= SYNC_BYTES) {
-          await device.sync();
-          unsynced = 0;
-        }
+    for (const plan of table.parameters) {
+      const { name, shape } = plan;
+      const [rows, cols] = shape;
+      if (rows !== undefined && cols !== undefined) {
+        parameters.set(name, WeightMatrix.allocate(device, name, matrixFormat(plan, dtype, group), [rows, cols]));
+      } else {
+        const buffer = device.alloc('fp32', elementCount(shape), { owner: 'weights', label: name });
+        parameters.set(name, new Tensor(buffer, shape));
       }
-      const expected = elementCount(shape);
-      if (next !== expected) {
-        throw new CheckpointError(`loadWeights: ${name}: expected ${expected} elements, got ${next}`);
-      }
-      loadedElements += expected;
-      onProgress?.({
-        tensor: name,
-        loadedTensors: index + 1,
-        totalTensors: table.tensors.length,
-        loadedElements,
-        totalElements,
-      });
     }
-    await device.sync();
   } catch (error) {
-    for (const { buffer } of tensors.values()) buffer.dispose();
+    disposeParameters(parameters);
     throw error;
   }
-  return new Weights(config, dims, dtype, tensors, fingerprint.digest());
+  return parameters;
 }

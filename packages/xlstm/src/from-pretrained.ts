@@ -1,4 +1,4 @@
-import { Device, type DeviceChoice, DisposedError, type FloatDtype, OptionError, selectDevice } from '@xlstm/device';
+import { Device, type DeviceChoice, DisposedError, OptionError, selectDevice, type WeightDtype } from '@xlstm/device';
 import type { Checkpoint } from '@xlstm/loaders';
 import type { Tokenizer } from '@xlstm/tokenizer';
 import {
@@ -19,14 +19,14 @@ import { type DownloadOptions, type ModelSource, openSource } from './open-sourc
 import { checkpointWeights } from './weight-source.ts';
 
 /** Dtypes that weights can be kept in. */
-export const WEIGHT_DTYPES: readonly FloatDtype[] = ['fp32', 'bf16', 'fp16'];
+export const WEIGHT_DTYPES: readonly WeightDtype[] = ['fp32', 'bf16', 'fp16', 'q8', 'q4'];
 
 /** Options of `fromPretrained`. */
 export interface FromPretrainedOptions extends DownloadOptions {
   /** `auto` (the default) takes the best there is; or a name; or a device of your own, which stays yours. */
   device?: DeviceChoice | Device;
   /** Dtype of the matrices on the device; the checkpoint's own by default. */
-  dtype?: FloatDtype;
+  dtype?: WeightDtype;
   signal?: AbortSignal | undefined;
   /** Called after each tensor. */
   onProgress?: ((progress: LoadProgress) => void) | undefined;
@@ -79,7 +79,7 @@ export class XlstmModel implements AsyncDisposable {
     return this.model.config;
   }
 
-  get dtype(): FloatDtype {
+  get dtype(): WeightDtype {
     return this.model.dtype;
   }
 

@@ -1,4 +1,4 @@
-export type { Device, DeviceChoice, FloatDtype } from '@xlstm/device';
+export type { Device, DeviceChoice, WeightDtype } from '@xlstm/device';
 export {
   CheckpointError,
   ConfigError,

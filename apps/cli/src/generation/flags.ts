@@ -1,13 +1,13 @@
 import { DEVICE_CHOICES, type DeviceChoice } from '@xlstm/device';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type FloatDtype, type GenerateOptions, WEIGHT_DTYPES } from 'xlstm';
+import { type GenerateOptions, WEIGHT_DTYPES, type WeightDtype } from 'xlstm';
 import { builtInModel } from '../installed.ts';
 import { type NumberRange, numberArgument, RANGES } from './number-argument.ts';
 
 /** How a model is loaded, and where. */
 export interface LoadFlags {
   device: DeviceChoice;
-  dtype?: FloatDtype;
+  dtype?: WeightDtype;
   revision?: string;
 }
 

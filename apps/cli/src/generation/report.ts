@@ -1,13 +1,13 @@
 import type { DeviceKind } from '@xlstm/device';
 import type { FinishReason, GenerateTimings, TokenLogprobs } from '@xlstm/xlstm-large';
-import type { FloatDtype } from 'xlstm';
+import type { WeightDtype } from 'xlstm';
 
 /** What `--json` prints. */
 export interface GenerationReport {
   /** As `--model` named it; the built-in one's folder. */
   model: string;
   device: { kind: DeviceKind; name: string; reason: string };
-  dtype: FloatDtype;
+  dtype: WeightDtype;
   tokenizer: 'tokenizer.json' | 'bytes';
   seed: number;
   promptIds: readonly number[];

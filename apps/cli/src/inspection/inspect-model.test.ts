@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCpuDevice } from '@xlstm/device';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type FloatDtype, fromPretrained, WEIGHT_DTYPES } from 'xlstm';
+import { fromPretrained, WEIGHT_DTYPES, type WeightDtype } from 'xlstm';
 import { builtInModel } from '../installed.ts';
 import { captureRun } from '../testing/captured-run.ts';
 import type { ModelReport } from './inspect-model.ts';
@@ -53,7 +53,7 @@ describe('inspect', () => {
     );
   });
 
-  it.each(WEIGHT_DTYPES)('foretells what a loaded model takes in %s', async (dtype: FloatDtype) => {
+  it.each(WEIGHT_DTYPES)('foretells what a loaded model takes in %s', async (dtype: WeightDtype) => {
     const device = createCpuDevice();
     const model = await fromPretrained(builtInModel, { device, dtype });
     const state = model.createState();

@@ -1,4 +1,4 @@
-import type { FloatDtype, QuantizedDtype } from '@xlstm/device';
+import type { QuantizedDtype, WeightDtype } from '@xlstm/device';
 import { isScales, weightShape } from '@xlstm/loaders';
 import type { Tokenizer } from '@xlstm/tokenizer';
 import {
@@ -42,7 +42,7 @@ export interface ModelReport {
   bytesByDtype: Readonly<Record<string, number>>;
   files: readonly ModelFile[];
   bytesOnDisk: number;
-  memory: Readonly<Record<FloatDtype, MemoryNeed>> | null;
+  memory: Readonly<Record<WeightDtype, MemoryNeed>> | null;
   /** Whether every tensor that the configuration means is there with its shape. */
   agrees: boolean;
   /** Tensors that the configuration does not mean; they are not loaded. */

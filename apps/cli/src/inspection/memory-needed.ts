@@ -1,4 +1,4 @@
-import type { FloatDtype } from '@xlstm/device';
+import type { WeightDtype } from '@xlstm/device';
 import {
   type ParameterTable,
   parameterBytes,
@@ -20,11 +20,11 @@ export function memoryNeeded(
   config: XlstmLargeConfig,
   table: ParameterTable,
   dims: XlstmLargeDims,
-): Record<FloatDtype, MemoryNeed> {
+): Record<WeightDtype, MemoryNeed> {
   const state = stateBytes(config, dims).total;
-  const need = (dtype: FloatDtype): MemoryNeed => {
+  const need = (dtype: WeightDtype): MemoryNeed => {
     const weights = table.parameters.reduce((sum, plan) => sum + parameterBytes(plan, dtype), 0);
     return { weights, state, total: weights + state };
   };
-  return Object.fromEntries(WEIGHT_DTYPES.map((dtype) => [dtype, need(dtype)])) as Record<FloatDtype, MemoryNeed>;
+  return Object.fromEntries(WEIGHT_DTYPES.map((dtype) => [dtype, need(dtype)])) as Record<WeightDtype, MemoryNeed>;
 }

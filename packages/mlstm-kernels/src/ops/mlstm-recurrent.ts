@@ -13,12 +13,17 @@ function recur(operation: string, device: Device, shape: MlstmShape, inputs: Mls
     );
   }
   const { sigmoid, normalize, eps } = cellParams(operation, options);
-  const { q, k, v, i, f, state, h } = inputs;
+  const { q, k, v, i, f, state, h, arrivals } = inputs;
   const { B, NH, S, DHQK, DHHV } = shape;
   const keysAndGates = { ...layoutParams('k', k), ...layoutParams('i', i), ...layoutParams('f', f) };
   const sizes = { B, NH, S, DHQK, DHHV, sigmoid };
+  if (arrivals && (arrivals.dtype !== 'u32' || arrivals.length < B * NH)) {
+    throw new ShapeError(
+      `${operation}: arrivals must be [${B * NH}] u32, got ${arrivals.dtype} with ${arrivals.length} elements ("${arrivals.label}"); allocate it zeroed`,
+    );
+  }
   device.launch(mlstmStepKernel, {
-    buffers: { q: q.buffer, k: k.buffer, v: v.buffer, i: i.buffer, f: f.buffer, state, h: h.buffer },
+    buffers: { q: q.buffer, k: k.buffer, v: v.buffer, i: i.buffer, f: f.buffer, state, h: h.buffer, arrivals },
     params: {
       ...keysAndGates,
       ...layoutParams('q', q),
@@ -29,6 +34,7 @@ function recur(operation: string, device: Device, shape: MlstmShape, inputs: Mls
       eps,
     },
   });
+  if (arrivals) return;
   device.launch(mlstmStepNormalizerKernel, {
     buffers: { k: k.buffer, i: i.buffer, f: f.buffer, state },
     params: { ...keysAndGates, ...sizes },
@@ -41,7 +47,7 @@ function recur(operation: string, device: Device, shape: MlstmShape, inputs: Mls
  *     m' = max(logsigmoid(f) + m, i);  C' = exp(logsigmoid(f) + m − m')·C + exp(i − m')·k vᵀ;  n' alike with k
  *     h = C'ᵀq̃ / (max(|n'ᵀq̃|, exp(−m')) + eps),  q̃ = q / √DHQK
  *
- * Two launches: the second advances n and m, which all workgroups of the first read.
+ * Two launches: the second advances n and m, which all workgroups of the first read. With `inputs.arrivals` one is enough.
  *
  * @param shape `S` must be 1
  * @param inputs `q, k [B, NH, 1, DHQK]`, `v, h [B, NH, 1, DHHV]`, pre-activations `i, f [B, NH, 1]`, all fp32

@@ -165,8 +165,8 @@ describe("the reference's gradients of a product", () => {
       const dy = eighths(random, M * N);
       const loss = (): number => {
         const y = new Float64Array(M * N) as unknown as Float32Array;
-        const buffers = { x, weight: { dtype: 'fp32' as const, data: weight }, bias: undefined, y };
-        matmulReference(buffers, { M, N, K, accumulate: 0 });
+        const buffers = { x, weight: { dtype: 'fp32' as const, data: weight }, bias: undefined, y, scales: undefined };
+        matmulReference(buffers, { M, N, K, accumulate: 0, row: 0, column: 0, stride: N, bits: 0, group: 0 });
         return y.reduce((sum, value, at) => sum + value * dy[at]!, 0);
       };
       // The product is linear in either operand and all values are multiples of 1/8: differences are exact.

@@ -1,11 +1,11 @@
 import { type DeviceBuffer, DtypeError, isFloatDtype, OptionError, ShapeError } from '@xlstm/device';
 import type { GradientTarget } from '../gradient.ts';
 import { crossEntropyKernel } from '../kernels/cross-entropy/index.ts';
+import { matmulKernel } from '../kernels/matmul/index.ts';
 import { backwardProduct } from '../kernels/matmul-backward/index.ts';
 import { targetMeanKernel } from '../kernels/target-mean/index.ts';
 import type { Scope } from '../scope.ts';
 import { requireContiguous, Tensor } from '../tensor.ts';
-import { product } from './linear.ts';
 
 /** What `linearCrossEntropy` reads. */
 export interface CrossEntropyInputs {
@@ -202,8 +202,16 @@ export function lossAndGradients(
   for (let first = 0; first < T; first += rows) {
     const M = Math.min(rows, T - first);
     if (tile) device.copy(hidden.buffer, tile.buffer, first * D, 0, M * D);
-    const x = new Tensor(tile?.buffer ?? hidden.buffer, [M, D]);
-    product(scope, x, weight, undefined, new Tensor(logits.buffer, [M, V]), false);
+    device.launch(matmulKernel, {
+      buffers: {
+        x: tile?.buffer ?? hidden.buffer,
+        weight: weight.buffer,
+        bias: undefined,
+        y: logits.buffer,
+        scales: undefined,
+      },
+      params: { M, N: V, K: D, accumulate: 0, row: 0, column: 0, stride: V, bits: 0, group: 0 },
+    });
     device.launch(crossEntropyKernel, {
       buffers: {
         logits: logits.buffer,

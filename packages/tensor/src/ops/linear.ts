@@ -1,10 +1,10 @@
-import { DtypeError, isFloatDtype, OptionError, ShapeError } from '@xlstm/device';
+import { DtypeError, isFloatDtype, isQuantizedDtype, OptionError, quantizedBits, ShapeError } from '@xlstm/device';
 import { matmulKernel } from '../kernels/matmul/index.ts';
 import { MATVEC_MAX_ROWS, matvecKernel } from '../kernels/matvec/index.ts';
 import type { Scope } from '../scope.ts';
 import { requireContiguous, type Tensor } from '../tensor.ts';
+import { requireNoGradient, WeightMatrix } from '../weight-matrix.ts';
 import { linearBackward } from './linear-backward.ts';
-import { mixedProduct, multipliesMixed } from './mixed-product.ts';
 
 /** Options of `linear`. */
 export interface LinearOptions {
@@ -23,65 +23,82 @@ function requireFp32(name: string, tensor: Tensor): void {
   }
 }
 
-/** Queues `y (+)= x · weightᵀ (+ bias)` of checked tensors, with at least one row. */
-export function product(
-  scope: Scope,
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | undefined,
-  y: Tensor,
+/** The weight as a matrix. @throws ShapeError, DtypeError unless it is one for `x [..., K]` */
+function matrixFor(weight: Tensor | WeightMatrix, x: Tensor): WeightMatrix {
+  const K = x.cols;
+  if (x.shape.length === 0 || K === 0) {
+    throw new ShapeError(`linear: x must be [..., K] with K >= 1, got [${x.shape}]`);
+  }
+  if (weight.shape.length !== 2 || weight.shape[1] !== K) {
+    throw new ShapeError(
+      `linear: weight must be [N, ${K}] for x [${x.shape}], got [${weight.shape}]; weights are stored output by input`,
+    );
+  }
+  if (weight instanceof WeightMatrix) return weight;
+  requireContiguous('linear', 'weight', weight);
+  if (!isFloatDtype(weight.dtype)) {
+    throw new DtypeError(`linear: weight must be fp32, fp16 or bf16, got ${weight.dtype}; convert it first`);
+  }
+  return WeightMatrix.of(weight);
+}
+
+/** Queues the products of each part of the matrix into its columns of y. */
+function launchParts(
+  { device }: Scope,
+  { x, matrix, bias, y }: { x: Tensor; matrix: WeightMatrix; bias: Tensor | undefined; y: Tensor },
   accumulate: boolean,
 ): void {
-  if (x.rows > MATVEC_MAX_ROWS && multipliesMixed(scope)) {
-    // With 16-bit weights nothing else is scaled either: that is inference, where x follows a norm.
-    const scaleA = weight.dtype === 'fp32';
-    const operands = { a: x, aAlongK: true, b: weight, bAlongK: true, bias: bias?.buffer, y: y.buffer };
-    if (mixedProduct(scope, { ...operands, accumulate, scaleA })) return;
+  const [stride, K] = matrix.shape;
+  const M = x.rows;
+  const { dtype, group } = matrix;
+  for (const part of matrix.parts) {
+    for (const { partRow, row, rows } of matrix.runs(part)) {
+      device.launch(M <= MATVEC_MAX_ROWS ? matvecKernel : matmulKernel, {
+        buffers: { x: x.buffer, weight: part.data, bias: bias?.buffer, y: y.buffer, scales: part.scales },
+        params: {
+          M,
+          N: rows,
+          K,
+          accumulate: accumulate ? 1 : 0,
+          row: partRow,
+          column: row,
+          stride,
+          bits: isQuantizedDtype(dtype) ? quantizedBits(dtype) : 0,
+          group,
+        },
+      });
+    }
   }
-  scope.device.launch(x.rows <= MATVEC_MAX_ROWS ? matvecKernel : matmulKernel, {
-    buffers: { x: x.buffer, weight: weight.buffer, bias: bias?.buffer, y: y.buffer },
-    params: { M: x.rows, N: weight.rows, K: x.cols, accumulate: accumulate ? 1 : 0 },
-  });
 }
 
 /**
  * Linear layer over the last dimension: `y = x · weightᵀ (+ bias)`, or `addTo += x · weightᵀ (+ bias)`.
  *
- * Up to 8 rows go through the kernel `matvec`, which reads the weights once at memory speed, more through `matmul`, or in a
- * scope of precision `mixed` through `matmul-mixed` where the device and the shape allow it.
+ * Up to 8 rows go through the kernel `matvec`, which reads the weights once at memory speed, more through `matmul`; a matrix in
+ * parts takes a launch for each, which writes its columns of the result. Gradients go only to and through a float matrix in
+ * one piece.
  *
  * @param x `[..., K]` fp32, contiguous
- * @param weight `[N, K]` fp32, fp16 or bf16, contiguous
+ * @param weight `[N, K]`: a contiguous tensor of fp32, fp16 or bf16, or a matrix, quantised or in parts
  * @param options.bias `[N]` fp32
  * @param options.addTo `[..., N]` fp32, contiguous, a buffer of its own: a residual connection without its own dispatch
  * @returns `[..., N]` fp32; with `addTo`, go on with this instead of it
  * @throws ShapeError when shapes differ or a tensor is not contiguous, DtypeError for another dtype, OptionError when
- * `addTo` shares its buffer with an input.
+ * `addTo` shares its buffer with an input, GradientError on a tape that differentiates x where the matrix is quantised or in
+ * parts.
  * @example
  * ```ts
  * const y = linear(scope, x, projection, { bias })
  * x = linear(scope, hidden, down, { addTo: x })
  * ```
  */
-export function linear(scope: Scope, x: Tensor, weight: Tensor, options: LinearOptions = {}): Tensor {
+export function linear(scope: Scope, x: Tensor, weight: Tensor | WeightMatrix, options: LinearOptions = {}): Tensor {
   const { bias, addTo } = options;
-  const K = x.cols;
-  if (x.shape.length === 0 || K === 0) {
-    throw new ShapeError(`linear: x must be [..., K] with K >= 1, got [${x.shape}]`);
-  }
-  if (weight.shape.length !== 2 || weight.cols !== K) {
-    throw new ShapeError(
-      `linear: weight must be [N, ${K}] for x [${x.shape}], got [${weight.shape}]; weights are stored output by input`,
-    );
-  }
-  const N = weight.rows;
+  const matrix = matrixFor(weight, x);
+  const [N] = matrix.shape;
   const shape = [...x.shape.slice(0, -1), N];
   requireContiguous('linear', 'x', x);
-  requireContiguous('linear', 'weight', weight);
   requireFp32('x', x);
-  if (!isFloatDtype(weight.dtype)) {
-    throw new DtypeError(`linear: weight must be fp32, fp16 or bf16, got ${weight.dtype}; convert it first`);
-  }
   if (bias) {
     requireContiguous('linear', 'bias', bias, [N]);
     requireFp32('bias', bias);
@@ -89,30 +106,36 @@ export function linear(scope: Scope, x: Tensor, weight: Tensor, options: LinearO
   if (addTo) {
     requireContiguous('linear', 'addTo', addTo, shape);
     requireFp32('addTo', addTo);
-    for (const [name, input] of Object.entries({ x, weight, bias })) {
-      if (input?.buffer === addTo.buffer) {
+    const inputs = Object.entries({ x: x.buffer, bias: bias?.buffer });
+    for (const [name, buffer] of [...inputs, ...matrix.parts.map(({ data }) => ['weight', data] as const)]) {
+      if (buffer === addTo.buffer) {
         throw new OptionError(
           `linear: addTo must have a buffer of its own, got that of ${name} ("${addTo.buffer.label}"); copy one of them first`,
         );
       }
     }
   }
+  const { tensor } = matrix;
+  if (!tensor) requireNoGradient('linear', matrix, scope, x, bias, addTo);
   const y = addTo ? scope.overwritable(addTo) : scope.tensor(shape, 'fp32', 'linear');
   if (x.rows === 0 || N === 0) return y;
-  product(scope, x, weight, bias, y, addTo !== undefined);
+  launchParts(scope, { x, matrix, bias, y }, addTo !== undefined);
+  if (!tensor) return y;
+  // The caller's own tensor, which a tape may have been told of.
+  const original = weight instanceof WeightMatrix ? tensor : weight;
   scope.record({
     name: 'linear',
-    inputs: [x, weight, bias, addTo],
+    inputs: [x, original, bias, addTo],
     outputs: [y],
-    saved: [x, weight],
+    saved: [x, original],
     backward: (gradients) => {
       const dy = gradients.of(y)!;
       const targets = {
         dx: gradients.target(x),
-        dweight: gradients.target(weight),
+        dweight: gradients.target(original),
         dbias: gradients.target(bias),
       };
-      linearBackward(gradients.scope, { x, weight, dy }, targets);
+      linearBackward(gradients.scope, { x, weight: original, dy }, targets);
       gradients.passOn(y, addTo);
     },
   });

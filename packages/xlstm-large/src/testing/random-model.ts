@@ -1,8 +1,8 @@
-import { type Device, encodeFromFloat32, type FloatDtype } from '@xlstm/device';
+import { type Device, encodeFromFloat32, type WeightDtype } from '@xlstm/device';
 import { defaultDims, parseConfig, type XlstmLargeConfig } from '../config.ts';
 import { XLSTMLarge } from '../model.ts';
 import { parameterTable } from '../parameters.ts';
-import type { WeightSource } from '../weights.ts';
+import type { WeightSource } from '../weight-source.ts';
 
 /** A small configuration; fields may be overridden. */
 export function tinyConfig(overrides: Record<string, unknown> = {}): XlstmLargeConfig {
@@ -52,7 +52,7 @@ export function randomWeights(config: XlstmLargeConfig, seed = 1): WeightSource 
 /** A small model with pseudo-random weights. */
 export async function randomModel(
   device: Device,
-  options: { config?: XlstmLargeConfig; dtype?: FloatDtype; seed?: number } = {},
+  options: { config?: XlstmLargeConfig; dtype?: WeightDtype; seed?: number } = {},
 ): Promise<XLSTMLarge> {
   const config = options.config ?? tinyConfig();
   return XLSTMLarge.load(device, config, randomWeights(config, options.seed), { dtype: options.dtype ?? 'fp32' });

@@ -1,4 +1,4 @@
-import type { DeviceInfo, DeviceKind, FloatDtype, LiveBuffers } from '@xlstm/device';
+import type { DeviceInfo, DeviceKind, LiveBuffers, WeightDtype } from '@xlstm/device';
 import type { TransferProgress } from '@xlstm/loaders';
 import type { DecodeOptions, EncodeOptions, Tokenizer } from '@xlstm/tokenizer';
 import type { XlstmLargeConfig } from '@xlstm/xlstm-large';
@@ -19,7 +19,7 @@ export type TokenizerFacts = Pick<
 /** What the other side knows of a model once it is loaded. */
 export interface ModelFacts {
   config: XlstmLargeConfig;
-  dtype: FloatDtype;
+  dtype: WeightDtype;
   fingerprint: string;
   deviceReason: string;
   device: { kind: DeviceKind; name: string; info: DeviceInfo };

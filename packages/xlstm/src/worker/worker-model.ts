@@ -1,4 +1,4 @@
-import { DisposedError, type FloatDtype, type LiveBuffers, OptionError } from '@xlstm/device';
+import { DisposedError, type LiveBuffers, OptionError, type WeightDtype } from '@xlstm/device';
 import type { DecodeOptions, EncodeOptions } from '@xlstm/tokenizer';
 import type { XlstmLargeConfig } from '@xlstm/xlstm-large';
 import type { Connection } from './connection.ts';
@@ -21,7 +21,7 @@ export type WorkerDevice = Readonly<ModelFacts['device']> & { liveBuffers(): Pro
  */
 export class WorkerModel implements AsyncDisposable {
   readonly config: XlstmLargeConfig;
-  readonly dtype: FloatDtype;
+  readonly dtype: WeightDtype;
   /** Which device was taken and why, in one sentence. */
   readonly deviceReason: string;
   readonly device: WorkerDevice;

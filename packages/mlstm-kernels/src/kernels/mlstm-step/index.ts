@@ -3,7 +3,10 @@ import { mlstmStepReference } from './reference.ts';
 import { bindings, params } from './signature.ts';
 import { mlstmStepWebGpu } from './webgpu.ts';
 
-/** Advances C and reads h out, S steps in one launch; `mlstmStepNormalizerKernel` must follow to advance n and m. */
+/**
+ * Advances C and reads h out, S steps in one launch. With `arrivals` n and m are advanced as well; without,
+ * `mlstmStepNormalizerKernel` must follow.
+ */
 export const mlstmStepKernel: Kernel<typeof bindings, typeof params> = defineKernel({
   id: 'mlstm_step',
   bindings,

@@ -1,8 +1,8 @@
 // S steps of the mLSTM recurrence for one (b, head) and 16 columns of C [DHQK, DHHV], any sizes; for each step
 //   m' = max(logf + m, i);  C' = exp(logf + m - m') C + exp(i - m') k v^T;  n' alike with k
 //   h  = C'^T q / (max(|n'^T q|, exp(-m')) + eps),  q scaled by 1/sqrt(DHQK)
-// Each invocation only touches its own elements of C, hence no barrier between steps. n and m are kept here and left as
-// they were in `state`, since other workgroups of the head read them: mlstm_step_normalizer advances them afterwards.
+// Each invocation only touches its own elements of C, hence no barrier between steps. n and m are kept here, since
+// other workgroups of the head read those in `state`; arrivals.wgsl, which follows, says who advances them there.
 
 struct Params {
   q: Layout, k: Layout, v: Layout, i: Layout, f: Layout, h: Layout,
@@ -16,7 +16,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read> f: array<f32>;
 @group(0) @binding(5) var<storage, read_write> state: array<f32>;  // C | n | m
 @group(0) @binding(6) var<storage, read_write> h: array<f32>;
-@group(0) @binding(7) var<uniform> params: Params;
+@group(0) @binding(7) var<storage, read_write> arrivals: array<atomic<u32>>; // [B, NH], when HAS_ARRIVALS
+@group(0) @binding(8) var<uniform> params: Params;
 
 override N_WORDS: u32 = 1;           // DHQK
 const THREADS = 256u;
@@ -26,6 +27,8 @@ const ROWS = 16u;                    // THREADS / LANES
 var<workgroup> normalizer: array<f32, N_WORDS>;      // n [DHQK], each element one invocation's own
 var<workgroup> denominators: array<f32, THREADS>;
 var<workgroup> numerators: array<f32, THREADS>;
+
+fn set_state_element(index: u32, value: f32) { state[index] = value; }
 
 @compute @workgroup_size(THREADS)
 fn mlstm_step(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
@@ -91,4 +94,5 @@ fn mlstm_step(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) 
     }
     workgroupBarrier();
   }
+  finish(cell, tiles, thread, n_start, n_plane + params.B * params.NH * params.DHQK + cell, m);
 }

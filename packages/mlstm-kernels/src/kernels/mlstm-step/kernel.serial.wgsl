@@ -2,7 +2,7 @@
 // for software adapters. For each step
 //   m' = max(logf + m, i);  C' = exp(logf + m - m') C + exp(i - m') k v^T;  n' alike with k
 //   h  = C'^T q / (max(|n'^T q|, exp(-m')) + eps),  q scaled by 1/sqrt(DHQK)
-// Every invocation follows n and m itself, and leaves them as they were in `state`: mlstm_step_normalizer advances them.
+// Every invocation follows n and m itself; the last of a head to be done with those in `state` writes the new ones.
 
 struct Params {
   q: Layout, k: Layout, v: Layout, i: Layout, f: Layout, h: Layout,
@@ -16,8 +16,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read> f: array<f32>;
 @group(0) @binding(5) var<storage, read_write> state: array<f32>;  // C | n | m
 @group(0) @binding(6) var<storage, read_write> h: array<f32>;
-@group(0) @binding(7) var<uniform> params: Params;
+@group(0) @binding(7) var<storage, read_write> arrivals: array<atomic<u32>>; // [B, NH], when HAS_ARRIVALS
+@group(0) @binding(8) var<uniform> params: Params;
 
+override HAS_ARRIVALS: u32 = 0;
 const THREADS = 4u;
 const MOST_DHQK = 128u;
 
@@ -73,5 +75,10 @@ fn mlstm_step(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) 
           normalized(numerator[c] * scale, denominator * scale, gates.m, params.normalize, params.eps);
       }
     }
+  }
+  if (HAS_ARRIVALS != 0u && atomicAdd(&arrivals[cell], 1u) == tiles * THREADS - 1u) {
+    for (var d = 0u; d < params.DHQK; d++) { state[n_start + d] = n[d]; }
+    state[n_plane + params.B * params.NH * params.DHQK + cell] = gates.m;
+    atomicStore(&arrivals[cell], 0u);
   }
 }

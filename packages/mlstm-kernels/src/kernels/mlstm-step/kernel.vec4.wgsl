@@ -3,8 +3,8 @@
 //   h  = C'^T q / (max(|n'^T q|, exp(-m')) + eps),  q scaled by 1/sqrt(DHQK)
 // C is read and written once a step, 64 bytes of a row by four neighbouring invocations; 64 rows at a time, four deep,
 // so that 16 KiB are under way per workgroup. Each invocation only touches its own elements of C, hence no barrier
-// between steps. n and m are kept here and left as they were in `state`, since other workgroups of the head read them:
-// mlstm_step_normalizer advances them afterwards.
+// between steps. n and m are kept here, since other workgroups of the head read those in `state`; arrivals.wgsl, which
+// follows, says who advances them there.
 
 struct Params {
   q: Layout, k: Layout, v: Layout, i: Layout, f: Layout, h: Layout,
@@ -18,7 +18,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read> f: array<f32>;
 @group(0) @binding(5) var<storage, read_write> state: array<vec4<f32>>;  // C | n | m
 @group(0) @binding(6) var<storage, read_write> h: array<f32>;
-@group(0) @binding(7) var<uniform> params: Params;
+@group(0) @binding(7) var<storage, read_write> arrivals: array<atomic<u32>>; // [B, NH], when HAS_ARRIVALS
+@group(0) @binding(8) var<uniform> params: Params;
 
 override N_WORDS: u32 = 1;           // DHQK
 const THREADS = 256u;
@@ -30,6 +31,7 @@ var<workgroup> denominators: array<f32, THREADS>;
 var<workgroup> numerators: array<vec4<f32>, THREADS>;
 
 fn state_element(index: u32) -> f32 { return state[index / 4u][index % 4u]; }
+fn set_state_element(index: u32, value: f32) { state[index / 4u][index % 4u] = value; }
 
 @compute @workgroup_size(THREADS)
 fn mlstm_step(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
@@ -121,4 +123,5 @@ fn mlstm_step(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) 
     }
     workgroupBarrier();
   }
+  finish(cell, tiles, thread, n_start, n_plane + params.B * params.NH * params.DHQK + cell, m);
 }

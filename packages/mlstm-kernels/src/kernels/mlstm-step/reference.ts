@@ -4,9 +4,9 @@ import { indexer } from '../../layout.ts';
 import { statePlanes } from '../../state.ts';
 import type { bindings, params } from './signature.ts';
 
-/** S steps of every head, in float64 but for C, which is kept in the state buffer; n and m are left as they were. */
+/** S steps of every head, in float64 but for C, which is kept in the state buffer; n and m are only advanced with `arrivals`. */
 export function mlstmStepReference(
-  { q, k, v, i, f, state, h }: ReferenceBuffers<typeof bindings>,
+  { q, k, v, i, f, state, h, arrivals }: ReferenceBuffers<typeof bindings>,
   cell: Readonly<Record<keyof typeof params, number>>,
 ): void {
   const { B, NH, S, DHQK, DHHV, sigmoid, normalize, eps } = cell;
@@ -44,6 +44,10 @@ export function mlstmStepReference(
         }
         const readout = normalizerScale(denominator, m, normalize, eps);
         for (let e = 0; e < DHHV; e++) h[h0 + e] = numerator[e]! * readout;
+      }
+      if (arrivals) {
+        state.set(n, planes.n + cell0 * DHQK);
+        state[planes.m + cell0] = m;
       }
     }
   }

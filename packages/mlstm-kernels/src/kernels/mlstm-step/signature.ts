@@ -1,6 +1,7 @@
 /**
  * `q, k [B, NH, S, DHQK]`, `v, h [B, NH, S, DHHV]`, pre-activations `i, f [B, NH, S]`, each by its layout;
- * `state` is C [B, NH, DHQK, DHHV] | n [B, NH, DHQK] | m [B, NH]. Only C is written.
+ * `state` is C [B, NH, DHQK, DHHV] | n [B, NH, DHQK] | m [B, NH]. With `arrivals [B, NH]`, zero before and after, all of it is
+ * advanced; without, only C.
  */
 export const bindings = {
   q: { access: 'read', dtypes: ['fp32'] },
@@ -10,6 +11,7 @@ export const bindings = {
   f: { access: 'read', dtypes: ['fp32'] },
   state: { access: 'read-write', dtypes: ['fp32'] },
   h: { access: 'write', dtypes: ['fp32'] },
+  arrivals: { access: 'read-write', dtypes: ['u32'], optional: true },
 } as const;
 
 export const params = {

@@ -59,7 +59,9 @@ describe("the reference's gradient", () => {
       const weight = new Float32Array(V * D);
       const loss = () => {
         const y = new Float32Array(T * D);
-        embeddingReference({ ids, weight: { dtype: 'fp32', data: weight }, y }, { rows: T, V, D });
+        const table = { dtype: 'fp32' as const, data: weight };
+        const whole = { rows: T, V, D, firstRow: 0, total: V, bits: 0, group: 0 };
+        embeddingReference({ ids, weight: table, y, scales: undefined }, whole);
         return y.reduce((sum, value, at) => sum + value * dy[at]!, 0);
       };
       // The embedding is linear in the table: the difference is exact but for rounding.

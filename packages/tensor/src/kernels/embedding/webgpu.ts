@@ -1,5 +1,6 @@
-import { dtypeCode, type WebGpuVariant } from '@xlstm/device';
+import type { WebGpuVariant } from '@xlstm/device';
 import { spread } from '../../grid.ts';
+import { weightConstants } from '../matmul/weight-constants.ts';
 import code from './kernel.wgsl';
 import type { bindings, params } from './signature.ts';
 
@@ -7,7 +8,7 @@ export const embeddingWebGpu: readonly WebGpuVariant<keyof typeof bindings, keyo
   {
     name: 'plain',
     code,
-    constants: ({ dtypes }) => ({ WEIGHT_DTYPE: dtypeCode(dtypes.weight) }),
+    constants: ({ dtypes: { weight }, params: { bits, group } }) => weightConstants(weight, bits, group),
     workgroups: ({ params: { rows, D } }, limits) => spread(Math.ceil((rows * D) / 256), limits),
   },
 ];

@@ -2,15 +2,18 @@
 // An invocation makes eight columns of up to eight rows, without workgroup memory and barriers. A software adapter runs
 // a subgroup as one vector a scalar: its lanes read the same x at once, and each its own weights, for all rows.
 
-struct Params { M: u32, N: u32, K: u32, accumulate: u32 }
+// Weight rows row … row + N - 1 make columns column … column + N - 1 of y, whose rows are stride elements apart.
+struct Params { M: u32, N: u32, K: u32, accumulate: u32, row: u32, column: u32, stride: u32, bits: u32, group: u32 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;      // [M, K / 4]
-@group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N, K / 4], fp32: [N, K / 2]
+@group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N, K / 4], fp32: [N, K / 2], q8: [N, K / 8], q4: [N, K / 16]
 @group(0) @binding(2) var<storage, read> bias: array<f32>;         // [N], when HAS_BIAS
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;      // [M, N]
-@group(0) @binding(4) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read> scales: array<u32>;       // [N, K / GROUP] fp16, two a word, when quantised
+@group(0) @binding(5) var<uniform> params: Params;
 
-override WEIGHT_DTYPE: u32 = 0; // 0 fp32, 1 fp16, 2 bf16
+override WEIGHT_DTYPE: u32 = 0; // 0 fp32, 1 fp16, 2 bf16, 3 q8, 4 q4
+override GROUP: u32 = 32;       // elements of a row that share a scale
 override HAS_BIAS: u32 = 0;
 override ROWS: u32 = 8;         // 1, 2, 4 or 8
 const THREADS = 8u;
@@ -22,8 +25,22 @@ struct Weights { a: mat4x4<f32>, b: mat4x4<f32> }
 // The eight sums of a row.
 struct Sums { a: vec4<f32>, b: vec4<f32> }
 
+// The same elements of a quantised row: a word of q8, half a word of q4.
+fn quantized_at(row: u32, k: u32) -> vec4<f32> {
+  let place = row * (params.K / 4u) + k;
+  let at = row * (params.K / GROUP) + 4u * k / GROUP;
+  let scale = unpack2x16float(scales[at / 2u])[at % 2u];
+  if (WEIGHT_DTYPE == 3u) {
+    let word = bitcast<i32>(weight[place / 2u][place % 2u]);
+    return scale * vec4<f32>((vec4(word) << vec4(24u, 16u, 8u, 0u)) >> vec4(24u));
+  }
+  let half = weight[place / 4u][place / 2u % 2u] >> (place % 2u * 16u);
+  return scale * (vec4<f32>((vec4(half) >> vec4(0u, 4u, 8u, 12u)) & vec4(0xfu)) - 8.0);
+}
+
 // Elements 4 k … 4 k + 3 of a weight row.
 fn weights_at(row: u32, k: u32) -> vec4<f32> {
+  if (WEIGHT_DTYPE >= 3u) { return quantized_at(row, k); }
   if (WEIGHT_DTYPE == 0u) {
     let place = (row * (params.K / 4u) + k) * 2u;
     return bitcast<vec4<f32>>(vec4(weight[place], weight[place + 1u]));
@@ -37,9 +54,9 @@ fn add(sums: Sums, xs: vec4<f32>, w: Weights) -> Sums { return Sums(sums.a + xs 
 
 fn store_column(m: u32, n: u32, sum: f32) {
   if (m >= params.M || n >= params.N) { return; }
-  let at = m * params.N + n;
+  let at = m * params.stride + params.column + n;
   var value = sum;
-  if (HAS_BIAS != 0u) { value += bias[n]; }
+  if (HAS_BIAS != 0u) { value += bias[params.column + n]; }
   if (params.accumulate != 0u) { value += y[at]; }
   y[at] = value;
 }
@@ -55,8 +72,8 @@ fn store(m: u32, n: u32, sums: Sums) {
 fn columns(m: u32, n: u32) {
   let chunks = params.K / 4u;
   let last = vec4(params.N - 1u);
-  let na = min(vec4(n, n + THREADS, n + 2u * THREADS, n + 3u * THREADS), last);
-  let nb = min(vec4(n + 4u * THREADS, n + 5u * THREADS, n + 6u * THREADS, n + 7u * THREADS), last);
+  let na = min(vec4(n, n + THREADS, n + 2u * THREADS, n + 3u * THREADS), last) + params.row;
+  let nb = min(vec4(n + 4u * THREADS, n + 5u * THREADS, n + 6u * THREADS, n + 7u * THREADS), last) + params.row;
   let xa = min(vec4(m, m + 1u, m + 2u, m + 3u), vec4(params.M - 1u)) * chunks;
   let xb = min(vec4(m + 4u, m + 5u, m + 6u, m + 7u), vec4(params.M - 1u)) * chunks;
   var s0: Sums; var s1: Sums; var s2: Sums; var s3: Sums;

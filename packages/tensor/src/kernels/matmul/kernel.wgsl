@@ -2,15 +2,18 @@
 // A workgroup makes a tile of 64 rows (m) by 128 columns (n), an invocation 4 by 8 of it. K goes by in steps of 16,
 // staged in workgroup memory with four rows side by side in a vec4, so that an invocation reads whole vectors.
 
-struct Params { M: u32, N: u32, K: u32, accumulate: u32 }
+// Weight rows row … row + N - 1 make columns column … column + N - 1 of y, whose rows are stride elements apart.
+struct Params { M: u32, N: u32, K: u32, accumulate: u32, row: u32, column: u32, stride: u32, bits: u32, group: u32 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;       // [M, K]
-@group(0) @binding(1) var<storage, read> weight: array<u32>;  // [N, K], two 16-bit elements or one float a word
+@group(0) @binding(1) var<storage, read> weight: array<u32>;  // [N, K], a float, two halves, four codes of q8 or eight of q4 a word
 @group(0) @binding(2) var<storage, read> bias: array<f32>;    // [N], when HAS_BIAS
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [M, N]
-@group(0) @binding(4) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read> scales: array<u32>;  // [N, K / GROUP] fp16, two a word, when quantised
+@group(0) @binding(5) var<uniform> params: Params;
 
-override WEIGHT_DTYPE: u32 = 0; // 0 fp32, 1 fp16, 2 bf16
+override WEIGHT_DTYPE: u32 = 0; // 0 fp32, 1 fp16, 2 bf16, 3 q8, 4 q4
+override GROUP: u32 = 32;       // elements of a row that share a scale
 override HAS_BIAS: u32 = 0;
 
 const THREADS = 256u;
@@ -24,7 +27,17 @@ const W_STRIDE = TILE_N / 4u + 1u;
 var<workgroup> x_tile: array<vec4<f32>, TILE_K * X_STRIDE>; // [k, m / 4]
 var<workgroup> w_tile: array<vec4<f32>, TILE_K * W_STRIDE>; // [k, n / 4]
 
+fn quantized_at(element: u32) -> f32 {
+  let at = element / GROUP;
+  let scale = unpack2x16float(scales[at / 2u])[at % 2u];
+  if (WEIGHT_DTYPE == 3u) {
+    return scale * f32(extractBits(bitcast<i32>(weight[element / 4u]), 8u * (element % 4u), 8u));
+  }
+  return scale * (f32(extractBits(weight[element / 8u], 4u * (element % 8u), 4u)) - 8.0);
+}
+
 fn weight_at(element: u32) -> f32 {
+  if (WEIGHT_DTYPE >= 3u) { return quantized_at(element); }
   if (WEIGHT_DTYPE == 0u) { return bitcast<f32>(weight[element]); }
   let word = weight[element / 2u];
   let odd = (element & 1u) == 1u;
@@ -44,7 +57,7 @@ fn load_x(row: u32, k: u32) -> vec4<f32> {
 
 fn load_weight(row: u32, k: u32) -> vec4<f32> {
   if (k >= params.K) { return vec4(0.0); }
-  let at = min(vec4(row, row + 1u, row + 2u, row + 3u), vec4(params.N - 1u)) * params.K + k;
+  let at = (min(vec4(row, row + 1u, row + 2u, row + 3u), vec4(params.N - 1u)) + params.row) * params.K + k;
   return vec4(weight_at(at.x), weight_at(at.y), weight_at(at.z), weight_at(at.w));
 }
 
@@ -52,9 +65,9 @@ fn store(m: u32, n: u32, sums: vec4<f32>) {
   if (m >= params.M) { return; }
   for (var i = 0u; i < 4u; i++) {
     if (n + i < params.N) {
-      let at = m * params.N + n + i;
+      let at = m * params.stride + params.column + n + i;
       var value = sums[i];
-      if (HAS_BIAS != 0u) { value += bias[n + i]; }
+      if (HAS_BIAS != 0u) { value += bias[params.column + n + i]; }
       if (params.accumulate != 0u) { value += y[at]; }
       y[at] = value;
     }

@@ -1,12 +1,23 @@
 import { decodeTable, type ReferenceBuffers, type WeightView } from '@xlstm/device';
-import type { bindings } from './signature.ts';
+import { decodeCodes } from './decode-codes.ts';
+import type { bindings, params } from './signature.ts';
 
 /** Weight rows taken at once: each is decoded once, for all rows of x. */
 const GROUP = 4;
 
 /** The weights' elements from `start` on, `count` of them, as float32 at the beginning of `target`. */
-function decodeRows(weight: WeightView, start: number, count: number, target: Float32Array): void {
-  const { dtype, data } = weight;
+function decodeRows(
+  { dtype, data }: WeightView,
+  quantization: { scales: Uint16Array | undefined; bits: number; group: number },
+  start: number,
+  count: number,
+  target: Float32Array,
+): void {
+  const { scales, bits: codeBits, group } = quantization;
+  if (dtype === 'u32' && scales) {
+    decodeCodes(data as ArrayLike<number> as Uint32Array, scales, codeBits, group, start, count, target);
+    return;
+  }
   if (dtype !== 'fp16' && dtype !== 'bf16') {
     target.set(data.subarray(start, start + count) as Float32Array);
     return;
@@ -62,23 +73,28 @@ function tileSums(
   sums[7] = b3;
 }
 
+/** The parameters of a product, as its reference takes them. */
+export type ProductParams = Readonly<Record<keyof typeof params, number>>;
+
 /** y [M, N] (+)= x [M, K] · weight [N, K]ᵀ + bias [N], in float64. */
 export function matmulReference(
-  { x, weight, bias, y }: ReferenceBuffers<typeof bindings>,
-  { M, N, K, accumulate }: { M: number; N: number; K: number; accumulate: number },
+  { x, weight, bias, y, scales }: ReferenceBuffers<typeof bindings>,
+  { M, N, K, accumulate, row: firstRow, column: firstColumn, stride, bits, group }: ProductParams,
 ): void {
   const rows = new Float32Array(GROUP * K);
   const sums = new Float64Array(2 * GROUP);
+  const quantization = { scales, bits, group };
   for (let n = 0; n < N; n += GROUP) {
     const count = Math.min(GROUP, N - n);
-    decodeRows(weight, n * K, count * K, rows);
+    decodeRows(weight, quantization, (firstRow + n) * K, count * K, rows);
     for (let m = 0; m < M; m += 2) {
       const pair = Math.min(2, M - m);
       tileSums(x, m * K, (m + pair - 1) * K, rows, K, sums);
       for (let row = 0; row < pair; row++) {
         for (let column = 0; column < count; column++) {
-          const at = (m + row) * N + n + column;
-          y[at] = sums[row * GROUP + column]! + (bias ? bias[n + column]! : 0) + (accumulate ? y[at]! : 0);
+          const place = firstColumn + n + column;
+          const at = (m + row) * stride + place;
+          y[at] = sums[row * GROUP + column]! + (bias ? bias[place]! : 0) + (accumulate ? y[at]! : 0);
         }
       }
     }

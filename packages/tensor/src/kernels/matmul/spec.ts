@@ -1,27 +1,63 @@
-import type { FloatDtype } from '@xlstm/device';
+import { type Dtype, quantizedBits, quantizeRows, type WeightDtype } from '@xlstm/device';
 import { defineSpec, type KernelSpec, type Random } from '@xlstm-tooling/kernel-harness';
 import { matmulKernel } from './index.ts';
 import type { bindings, params } from './signature.ts';
 
 const BYTES = { fp32: 4, fp16: 2, bf16: 2 } as const;
 
+/** What a launch of the whole matrix has, or of some of its rows into some columns of a wider y. */
+interface Extras {
+  bias?: true;
+  accumulate?: true;
+  group?: number;
+  /** Rows before and after those that are used. */
+  part?: readonly [before: number, after: number];
+}
+
+/** What comes before and after the columns that are written. */
+const MARGIN = 3;
+
 /** Weights are scaled by 1/sqrt(K), so that products are about 1. */
-const shape = (
-  M: number,
-  N: number,
-  K: number,
-  dtype: FloatDtype,
-  extras: { bias?: true; accumulate?: true } = {},
-) => ({
-  name: `${M} x ${N} x ${K} ${dtype}${extras.bias ? ' with bias' : ''}${extras.accumulate ? ' added' : ''}`,
-  params: { M, N, K, accumulate: extras.accumulate ? 1 : 0 },
-  buffers: (random: Random) => ({
-    x: random.tensor(M * K),
-    weight: random.tensor(N * K, dtype, 1 / Math.sqrt(K)),
-    bias: extras.bias ? random.tensor(N) : undefined,
-    y: extras.accumulate ? random.tensor(M * N) : { dtype: 'fp32' as const, length: M * N },
-  }),
-});
+const shape = (M: number, N: number, K: number, dtype: WeightDtype, extras: Extras = {}) => {
+  const { bias, accumulate, group = 32, part } = extras;
+  const [before, after] = part ?? [0, 0];
+  const column = part ? MARGIN : 0;
+  const stride = N + 2 * column;
+  const quantized = dtype === 'q8' || dtype === 'q4';
+  const notes = [bias && 'with bias', accumulate && 'added', part && 'a part', quantized && `in groups of ${group}`];
+  return {
+    name: [`${M} x ${N} x ${K} ${dtype}`, ...notes.filter(Boolean)].join(', '),
+    params: {
+      M,
+      N,
+      K,
+      accumulate: accumulate ? 1 : 0,
+      row: before,
+      column,
+      stride,
+      bits: quantized ? quantizedBits(dtype) : 0,
+      group: quantized ? group : 0,
+    },
+    buffers: (random: Random) => {
+      const x = random.tensor(M * K);
+      const length = (before + N + after) * K;
+      const values = random.tensor(length, quantized ? 'fp32' : dtype, 1 / Math.sqrt(K));
+      const rows = quantized ? quantizeRows(values.data as Float32Array, K, dtype, group) : undefined;
+      return {
+        x,
+        weight: rows ? { dtype: 'u32' as const, data: rows.codes } : values,
+        bias: bias ? random.tensor(stride) : undefined,
+        y: accumulate || part ? random.tensor(M * stride) : { dtype: 'fp32' as const, length: M * N },
+        scales: rows ? { dtype: 'fp16' as const, data: rows.scales } : undefined,
+      };
+    },
+  };
+};
+
+/** Bytes of an element; of a quantised one with its share of the scale. */
+function weightBytes(dtype: Dtype | undefined, bits: number, group: number): number {
+  return dtype === 'u32' ? bits / 8 + 2 / group : BYTES[(dtype ?? 'fp32') as keyof typeof BYTES];
+}
 
 export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
   kernel: matmulKernel,
@@ -40,6 +76,10 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
     shape(130, 3, 15, 'fp16', { bias: true }),
     shape(3, 260, 1, 'fp32', { accumulate: true }),
     shape(10, 20, 1001, 'bf16'),
+    shape(9, 21, 24, 'fp32', { part: [2, 3] }),
+    shape(66, 70, 64, 'q8', { accumulate: true }),
+    shape(9, 33, 160, 'q4', { part: [3, 1] }),
+    shape(17, 130, 128, 'q4', { group: 64 }),
   ],
   tolerances: {
     // K <= 1001 products of outputs about 1, added in order in float32: the error's deviation is 2^-24 sqrt(K / 6),
@@ -51,9 +91,11 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
     shape(512, 4096, 4096, 'bf16'),
     shape(512, 21888, 4096, 'bf16'),
     shape(512, 4096, 10944, 'bf16'),
+    shape(512, 4096, 4096, 'q8'),
+    shape(512, 4096, 4096, 'q4'),
   ],
-  cost: ({ M, N, K, accumulate }, dtypes) => ({
+  cost: ({ M, N, K, accumulate, bits, group }, dtypes) => ({
     flops: 2 * M * N * K,
-    bytes: N * K * BYTES[(dtypes.weight ?? 'fp32') as FloatDtype] + 4 * (M * K + M * N * (accumulate ? 2 : 1)),
+    bytes: N * K * weightBytes(dtypes.weight, bits, group) + 4 * (M * K + M * N * (accumulate ? 2 : 1)),
   }),
 });

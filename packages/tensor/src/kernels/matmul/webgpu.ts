@@ -1,8 +1,9 @@
-import { dtypeCode, type WebGpuVariant } from '@xlstm/device';
+import type { WebGpuVariant } from '@xlstm/device';
 import columns from './columns.wgsl';
 import direct from './kernel.direct.wgsl';
 import code from './kernel.wgsl';
 import type { bindings, params } from './signature.ts';
+import { productConstants } from './weight-constants.ts';
 
 /** As in kernel.wgsl. */
 const TILE_M = 64;
@@ -18,17 +19,13 @@ export const matmulWebGpu: readonly WebGpuVariant<keyof typeof bindings, keyof t
     code: `${direct}\n${columns}`,
     needs: { software: true },
     fits: ({ params: { K } }) => K % 4 === 0,
-    constants: ({ dtypes }) => ({
-      WEIGHT_DTYPE: dtypeCode(dtypes.weight),
-      HAS_BIAS: dtypes.bias ? 1 : 0,
-      ROWS: DIRECT_ROWS,
-    }),
+    constants: (facts) => ({ ...productConstants(facts), ROWS: DIRECT_ROWS }),
     workgroups: ({ params: { M, N } }) => [Math.ceil(M / DIRECT_ROWS), Math.ceil(N / DIRECT_COLUMNS), 1],
   },
   {
     name: 'plain',
     code,
-    constants: ({ dtypes }) => ({ WEIGHT_DTYPE: dtypeCode(dtypes.weight), HAS_BIAS: dtypes.bias ? 1 : 0 }),
+    constants: productConstants,
     workgroups: ({ params: { M, N } }) => [Math.ceil(M / TILE_M), Math.ceil(N / TILE_N), 1],
   },
 ];

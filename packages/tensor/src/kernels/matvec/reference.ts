@@ -1,12 +1,13 @@
 import { decodeTable, type ReferenceBuffers } from '@xlstm/device';
-import { matmulReference } from '../matmul/reference.ts';
+import { matmulReference, type ProductParams } from '../matmul/reference.ts';
+import { dots4, dots8, sumsOfGroups } from './quantized-dots.ts';
 import type { bindings } from './signature.ts';
 
 /** Weight rows taken at once: four independent sums, which share each element of x. */
 const GROUP = 4;
 
 /** The dot products of x with four rows of 16-bit weights, which begin at the elements `r0`…`r3`. */
-function dots16(
+export function dots16(
   x: Float32Array,
   bits: Uint16Array,
   table: Float32Array,
@@ -44,7 +45,7 @@ function dots16(
 }
 
 /** As `dots16`, for fp32 weights. A loop that sees two kinds of array would be slow for both. */
-function dots32(
+export function dots32(
   x: Float32Array,
   weight: Float32Array,
   K: number,
@@ -75,31 +76,36 @@ function dots32(
  * y [M, N] (+)= x [M, K] · weight [N, K]ᵀ + bias [N], in float64. One row reads the weights' bits where they are; for
  * more it pays to decode a weight row once, as the matrix product does.
  */
-export function matvecReference(
-  buffers: ReferenceBuffers<typeof bindings>,
-  params: { M: number; N: number; K: number; accumulate: number },
-): void {
-  const { M, N, K, accumulate } = params;
+export function matvecReference(buffers: ReferenceBuffers<typeof bindings>, params: ProductParams): void {
+  const { M, N, K, accumulate, row: firstRow, column, bits, group } = params;
   if (M !== 1) {
     matmulReference(buffers, params);
     return;
   }
-  const { x, weight, bias, y } = buffers;
+  const { x, weight, bias, y, scales } = buffers;
   const { dtype, data } = weight;
   const table = dtype === 'fp16' || dtype === 'bf16' ? decodeTable(dtype) : undefined;
+  const words = data as ArrayLike<number> as Uint32Array;
+  const bytes8 = bits === 8 ? new Int8Array(words.buffer, words.byteOffset, words.byteLength) : undefined;
+  const bytes4 = bits === 4 ? new Uint8Array(words.buffer, words.byteOffset, words.byteLength) : undefined;
+  const groupSums = bytes4 ? sumsOfGroups(x, K, group) : undefined;
   const sums = new Float64Array(GROUP);
-  const last = (N - 1) * K;
+  const last = firstRow + N - 1;
   for (let n = 0; n < N; n += GROUP) {
     // Rows past the end repeat the last one and are not stored.
-    const r0 = n * K;
-    const r1 = Math.min(r0 + K, last);
-    const r2 = Math.min(r0 + 2 * K, last);
-    const r3 = Math.min(r0 + 3 * K, last);
-    if (table) dots16(x, data as Uint16Array, table, K, r0, r1, r2, r3, sums);
+    const row = firstRow + n;
+    const r0 = row * K;
+    const r1 = Math.min(row + 1, last) * K;
+    const r2 = Math.min(row + 2, last) * K;
+    const r3 = Math.min(row + 3, last) * K;
+    if (bytes8) dots8(x, bytes8, scales!, K, group, r0, r1, r2, r3, sums);
+    else if (bytes4) dots4(x, groupSums!, bytes4, scales!, K, group, r0, r1, r2, r3, sums);
+    else if (table) dots16(x, data as Uint16Array, table, K, r0, r1, r2, r3, sums);
     else dots32(x, data as Float32Array, K, r0, r1, r2, r3, sums);
-    const end = Math.min(n + GROUP, N);
-    for (let row = n; row < end; row++) {
-      y[row] = sums[row - n]! + (bias ? bias[row]! : 0) + (accumulate ? y[row]! : 0);
+    const end = Math.min(GROUP, N - n);
+    for (let at = 0; at < end; at++) {
+      const place = column + n + at;
+      y[place] = sums[at]! + (bias ? bias[place]! : 0) + (accumulate ? y[place]! : 0);
     }
   }
 }

@@ -1,13 +1,14 @@
 // What the two vector forms share; their texts come before this one.
 // A lane takes every `lanes`-th chunk of 16 bytes (8 halves or 4 floats) of four weight rows, K % 8 == 0.
 
-struct Params { M: u32, N: u32, K: u32, accumulate: u32 }
+// Weight rows row … row + N - 1 make columns column … column + N - 1 of y, whose rows are stride elements apart.
+struct Params { M: u32, N: u32, K: u32, accumulate: u32, row: u32, column: u32, stride: u32, bits: u32, group: u32 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;      // [M, K / 4]
 @group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>; // [N, K / 8], fp32: [N, K / 4]
 @group(0) @binding(2) var<storage, read> bias: array<f32>;         // [N], when HAS_BIAS
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;      // [M, N]
-@group(0) @binding(4) var<uniform> params: Params;
+@group(0) @binding(5) var<uniform> params: Params;
 
 override WEIGHT_DTYPE: u32 = 0; // 0 fp32, 1 fp16, 2 bf16
 override HAS_BIAS: u32 = 0;
@@ -61,7 +62,7 @@ fn add_chunk(chunk: u32, words0: vec4<u32>, words1: vec4<u32>, words2: vec4<u32>
 // Adds this lane's part of rows row … row + 3. Rows past the end repeat the last one; `store` drops them.
 fn row_sums(row: u32, lane: u32, lanes: u32, sums: ptr<function, Sums>) {
   let chunks = params.K / select(8u, 4u, WEIGHT_DTYPE == 0u);
-  let start = min(vec4(row, row + 1u, row + 2u, row + 3u), vec4(params.N - 1u)) * chunks;
+  let start = (min(vec4(row, row + 1u, row + 2u, row + 3u), vec4(params.N - 1u)) + params.row) * chunks;
   // Eight loads are under way before the first is used. Trip counts are the same for all lanes.
   let pairs = chunks - chunks % (2u * lanes);
   for (var base = 0u; base < pairs; base += 2u * lanes) {
@@ -88,9 +89,9 @@ fn row_sums(row: u32, lane: u32, lanes: u32, sums: ptr<function, Sums>) {
 
 fn store(m: u32, n: u32, sum: f32) {
   if (n >= params.N) { return; }
-  let at = m * params.N + n;
+  let at = m * params.stride + params.column + n;
   var value = sum;
-  if (HAS_BIAS != 0u) { value += bias[n]; }
+  if (HAS_BIAS != 0u) { value += bias[params.column + n]; }
   if (params.accumulate != 0u) { value += y[at]; }
   y[at] = value;
 }

@@ -5,7 +5,7 @@ struct Params { length: u32, seed: u32, scale: f32, mean: f32 }
 @group(0) @binding(0) var<storage, read_write> y: array<u32>; // [length] of DTYPE
 @group(0) @binding(1) var<uniform> params: Params;
 
-override DTYPE: u32 = 0; // 0 fp32, 1 fp16, 2 bf16
+override DTYPE: u32 = 0; // 0 fp32, 1 fp16, 2 bf16, 3 u32: the hash itself
 const THREADS = 256u;
 
 // MurmurHash3's 32-bit finaliser.
@@ -16,9 +16,10 @@ fn mix(word: u32) -> u32 {
   return mixed ^ (mixed >> 16u);
 }
 
+fn bits(index: u32) -> u32 { return mix(index ^ mix(params.seed)); }
+
 fn value(index: u32) -> f32 {
-  let hash = mix(index ^ mix(params.seed));
-  return params.mean + params.scale * (f32(hash >> 8u) / 8388608.0 - 1.0);
+  return params.mean + params.scale * (f32(bits(index) >> 8u) / 8388608.0 - 1.0);
 }
 
 fn bf16(number: f32) -> u32 {
@@ -32,6 +33,10 @@ fn random_fill(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups)
   let word = (group.x + group.y * groups.x) * THREADS + thread;
   if (DTYPE == 0u) {
     if (word < params.length) { y[word] = bitcast<u32>(value(word)); }
+    return;
+  }
+  if (DTYPE == 3u) {
+    if (word < params.length) { y[word] = bits(word); }
     return;
   }
   let first = 2u * word;

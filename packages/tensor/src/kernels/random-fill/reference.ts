@@ -9,11 +9,16 @@ function mix(word: number): number {
   return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
-/** y [length] = mean + scale · (2u − 1), u uniform from a hash of seed and index. */
+/** y [length] = mean + scale · (2u − 1), u uniform from a hash of seed and index; of u32 that hash. */
 export function randomFillReference(
   { y }: ReferenceBuffers<typeof bindings>,
   { length, seed, scale, mean }: { length: number; seed: number; scale: number; mean: number },
 ): void {
+  if (y.dtype === 'u32') {
+    const words = y.data as ArrayLike<number> as Uint32Array;
+    for (let at = 0; at < length; at++) words[at] = mix(at ^ mix(seed));
+    return;
+  }
   const piece = new Float32Array(4096);
   for (let start = 0; start < length; start += piece.length) {
     const count = Math.min(piece.length, length - start);

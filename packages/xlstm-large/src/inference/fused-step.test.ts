@@ -1,0 +1,70 @@
+import { Arena, type Device, type WeightDtype } from '@xlstm/device';
+import { Scope } from '@xlstm/tensor';
+import { compare } from '@xlstm-tooling/kernel-harness';
+import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
+import { expect, it } from 'vitest';
+import type { XLSTMLarge } from '../model.ts';
+import { prefill } from '../prefill.ts';
+import { randomModel, tinyConfig } from '../testing/random-model.ts';
+import { queueFusedStep } from './fused-step.ts';
+
+/** Steps of both, with the same tokens; the engine must give the model's logits and state after each. */
+async function expectSame(device: Device, model: XLSTMLarge, batch: number, steps: number): Promise<void> {
+  const { vocabSize } = model.config;
+  const [expected, actual] = [model.createState(batch), model.createState(batch)];
+  const arena = new Arena(device, 'test');
+  const scope = new Scope(arena);
+  const token = scope.tensor([batch], 'i32', 'token');
+  const program = device.record(() => queueFusedStep(model, scope, token, actual));
+  actual.position = 0;
+  const tolerance = { relativeRms: 2e-5, atol: 2e-4, rtol: 1e-4 };
+  for (let step = 0; step < steps; step++) {
+    const ids = Array.from({ length: batch }, (_, b) => (step * 7919 + b * 31 + 3) % vocabSize);
+    await prefill(
+      model,
+      ids.map((id) => [id]),
+      expected,
+    );
+    device.upload(token.buffer, Int32Array.from(ids));
+    program.run();
+    const [wanted, got] = await Promise.all([device.read(expected.logits), device.read(actual.logits)]);
+    expect(compare(got as Float32Array, wanted as Float32Array, tolerance), `step ${step}`).toMatchObject({
+      pass: true,
+    });
+  }
+  for (const [block, buffer] of expected.blocks.entries()) {
+    const [wanted, got] = await Promise.all([device.read(buffer), device.read(actual.blocks[block]!)]);
+    expect(compare(got as Float32Array, wanted as Float32Array, tolerance), `block ${block}`).toMatchObject({
+      pass: true,
+    });
+  }
+  program.dispose();
+  scope.dispose();
+  arena.dispose();
+  expected.dispose();
+  actual.dispose();
+}
+
+await describeDevices('queueFusedStep', (device, kind) => {
+  const cases: [string, WeightDtype, number, Record<string, unknown>][] = [
+    ['fp32', 'fp32', 1, {}],
+    ['fp16', 'fp16', 1, {}],
+    ['bf16', 'bf16', 1, {}],
+    ['q8', 'q8', 1, {}],
+    ['q4', 'q4', 1, {}],
+    ['biases', 'bf16', 1, { use_bias: true }],
+    ['tied embeddings', 'q4', 1, { tie_word_embeddings: true }],
+    ['three heads', 'bf16', 1, { hidden_size: 72, num_heads: 3 }],
+    ['a batch of 3', 'bf16', 3, {}],
+    ['a batch of 8', 'q8', 8, {}],
+  ];
+  for (const [name, dtype, batch, overrides] of cases) {
+    it(`gives the logits and states of the model: ${name}`, async () => {
+      const before = device.liveBuffers();
+      const model = await randomModel(device, { config: tinyConfig(overrides), dtype });
+      await expectSame(device, model, batch, kind === 'cpu' ? 32 : 6);
+      model.dispose();
+      expect(device.liveBuffers()).toEqual(before);
+    });
+  }
+});
