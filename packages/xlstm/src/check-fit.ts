@@ -1,7 +1,14 @@
 import { type Device, OutOfMemoryError, type WeightDtype } from '@xlstm/device';
 import { type Checkpoint, weightShape } from '@xlstm/loaders';
 import { splitRows } from '@xlstm/tensor';
-import { matrixFormat, type ParameterPlan, parameterBytes, parseConfig, planParameters, stateBytes } from '@xlstm/xlstm-large';
+import {
+  matrixFormat,
+  type ParameterPlan,
+  parameterBytes,
+  parseConfig,
+  planParameters,
+  stateBytes,
+} from '@xlstm/xlstm-large';
 import { storedDtype } from './checkpoint-summary.ts';
 
 /** What comes on top of weights and one state: the runtime itself, a piece of a file, temporaries of a prompt's piece. */
