@@ -159,7 +159,7 @@ export class XLSTMLarge implements Disposable {
     const crossEntropyOptions = { ignoreIndex: options.ignoreIndex ?? -1, softCap: this.config.outputLogitSoftCap };
     requireTargets('loss', tokens, targets, crossEntropyOptions);
     const hidden = this.forward(scope, tokens, options.state, options);
-    const head = this.weights.find('head') ?? this.weights.get('embedding');
+    const head = this.weights.findMatrix('head') ?? this.weights.matrix('embedding');
     const loss = crossEntropy(scope, { hidden, head, targets }, crossEntropyOptions);
     scope.release(hidden);
     return loss;

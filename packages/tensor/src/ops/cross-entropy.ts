@@ -3,6 +3,7 @@ import type { GradientTarget } from '../gradient.ts';
 import { addScaled } from '../kernels/add-scaled/index.ts';
 import type { Scope } from '../scope.ts';
 import { requireContiguous, type Tensor } from '../tensor.ts';
+import { WeightMatrix } from '../weight-matrix.ts';
 import {
   type CrossEntropyInputs,
   type CrossEntropyOptions,
@@ -14,8 +15,8 @@ import {
 export interface CrossEntropyLossInputs {
   /** `[..., D]` fp32, contiguous */
   hidden: Tensor;
-  /** `[V, D]` fp32, fp16 or bf16, contiguous */
-  head: Tensor;
+  /** `[V, D]`: a contiguous tensor of fp32, fp16 or bf16, or a matrix; gradients need one in one piece */
+  head: Tensor | WeightMatrix;
   /** `[...]` i32, contiguous: an id in 0…V−1, or `ignoreIndex` */
   targets: Tensor;
 }
@@ -51,7 +52,8 @@ export function requireTargets(
  * made together with the loss, tile by tile of rows, so that the logits are computed once and never all kept.
  *
  * @returns `[1]` fp32: nats per target that is not ignored, 0 when all are; NaN when a target is outside the vocabulary
- * @throws ShapeError, DtypeError or OptionError when tensors or options do not fit.
+ * @throws ShapeError, DtypeError or OptionError when tensors or options do not fit; GradientError on a tape that differentiates
+ * hidden, where the head is quantised or in parts.
  * @example
  * ```ts
  * const loss = crossEntropy(tape, { hidden, head, targets }, { ignoreIndex: -1, softCap: 30 })
@@ -60,17 +62,18 @@ export function requireTargets(
  */
 export function crossEntropy(
   scope: Scope,
-  { hidden, head, targets }: CrossEntropyLossInputs,
+  { hidden, head: given, targets }: CrossEntropyLossInputs,
   options: CrossEntropyOptions = {},
 ): Tensor {
-  const inputs: CrossEntropyInputs = { hidden, weight: head, targets };
+  const head = given instanceof WeightMatrix ? given.tensor : given;
+  const inputs: CrossEntropyInputs = { hidden, weight: head ?? given, targets };
   const fresh = (like: Tensor, label: string): GradientTarget => ({
     tensor: scope.tensor(like.shape, 'fp32', label),
     accumulate: false,
   });
   // For a loss whose gradient is 1; multiplied by what it turns out to be.
   const dhidden = scope.isDifferentiated(hidden) ? fresh(hidden, 'gradient of hidden') : undefined;
-  const dweight = scope.isDifferentiated(head) ? fresh(head, 'gradient of head') : undefined;
+  const dweight = head && scope.isDifferentiated(head) ? fresh(head, 'gradient of head') : undefined;
   const { loss, count, tokenLosses } = lossAndGradients(scope, inputs, options, { dhidden, dweight });
   scope.release(count, tokenLosses);
   const made = [

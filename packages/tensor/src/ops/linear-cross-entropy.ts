@@ -1,18 +1,19 @@
-import { type DeviceBuffer, DtypeError, isFloatDtype, OptionError, ShapeError } from '@xlstm/device';
+import { type DeviceBuffer, DtypeError, GradientError, isFloatDtype, OptionError, ShapeError } from '@xlstm/device';
 import type { GradientTarget } from '../gradient.ts';
 import { crossEntropyKernel } from '../kernels/cross-entropy/index.ts';
-import { matmulKernel } from '../kernels/matmul/index.ts';
 import { backwardProduct } from '../kernels/matmul-backward/index.ts';
 import { targetMeanKernel } from '../kernels/target-mean/index.ts';
 import type { Scope } from '../scope.ts';
 import { requireContiguous, Tensor } from '../tensor.ts';
+import { WeightMatrix } from '../weight-matrix.ts';
+import { launchProduct } from './launch-product.ts';
 
 /** What `linearCrossEntropy` reads. */
 export interface CrossEntropyInputs {
   /** `[..., D]` fp32, contiguous: what the head would turn into logits. */
   hidden: Tensor;
-  /** `[V, D]` fp32, fp16 or bf16, contiguous: the head. */
-  weight: Tensor;
+  /** `[V, D]`: the head, a contiguous tensor of fp32, fp16 or bf16, or a matrix; gradients need one in one piece. */
+  weight: Tensor | WeightMatrix;
   /** `[...]` i32, contiguous: an id in 0…V−1, or `ignoreIndex`. */
   targets: Tensor;
   /** `[1]` fp32: the gradient of the loss, which the gradients are multiplied by; 1 when absent. */
@@ -96,26 +97,39 @@ export function checkOptions(
   return { ignoreIndex, softCap: softCap ?? 0, logitsBytes };
 }
 
-function checkTensors(inputs: CrossEntropyInputs, { dhidden, dweight }: CrossEntropyTargets): void {
+/** The head as a matrix. */
+function headOf(weight: Tensor | WeightMatrix, operation: string): WeightMatrix {
+  if (weight instanceof WeightMatrix) return weight;
+  requireContiguous(operation, 'weight', weight);
+  if (!isFloatDtype(weight.dtype)) {
+    throw new DtypeError(`${operation}: weight must be fp32, fp16 or bf16, got ${weight.dtype}; convert it first`);
+  }
+  return WeightMatrix.of(weight);
+}
+
+/** Checks everything before anything is queued; gives the head. */
+function checkTensors(inputs: CrossEntropyInputs, { dhidden, dweight }: CrossEntropyTargets): WeightMatrix {
   const { hidden, weight, targets, scale } = inputs;
   const operation = 'linearCrossEntropy';
   const D = hidden.cols;
   if (hidden.shape.length === 0 || D === 0) {
     throw new ShapeError(`${operation}: hidden must be [..., D] with D >= 1, got [${hidden.shape}]`);
   }
-  if (weight.shape.length !== 2 || weight.cols !== D || weight.rows === 0) {
+  if (weight.shape.length !== 2 || weight.shape[1] !== D || weight.shape[0] === 0) {
     throw new ShapeError(
       `${operation}: weight must be [V, ${D}] with V >= 1 for hidden [${hidden.shape}], got [${weight.shape}]; weights are stored output by input`,
     );
   }
   requireContiguous(operation, 'hidden', hidden);
-  requireContiguous(operation, 'weight', weight);
+  const matrix = headOf(weight, operation);
   requireContiguous(operation, 'targets', targets, hidden.shape.slice(0, -1));
   if (scale) requireContiguous(operation, 'scale', scale, [1]);
   if (dhidden) requireContiguous(operation, 'dhidden', dhidden.tensor, hidden.shape);
   if (dweight) requireContiguous(operation, 'dweight', dweight.tensor, weight.shape);
-  if (!isFloatDtype(weight.dtype)) {
-    throw new DtypeError(`${operation}: weight must be fp32, fp16 or bf16, got ${weight.dtype}; convert it first`);
+  if ((dhidden || dweight) && !matrix.tensor) {
+    throw new GradientError(
+      `${operation}: gradients need a float head in one piece, got ${matrix.dtype} in ${matrix.parts.length} parts; load the model with dtype fp32, on a device that binds the head whole`,
+    );
   }
   if (targets.dtype !== 'i32') {
     throw new DtypeError(`${operation}: targets must be i32, got ${targets.dtype}; upload an Int32Array`);
@@ -127,7 +141,7 @@ function checkTensors(inputs: CrossEntropyInputs, { dhidden, dweight }: CrossEnt
     }
   }
   for (const [name, target] of Object.entries({ dhidden, dweight })) {
-    for (const [other, tensor] of Object.entries({ ...all, weight, targets })) {
+    for (const [other, tensor] of Object.entries({ ...all, weight: matrix.tensor, targets })) {
       if (target && other !== name && tensor?.buffer === target.tensor.buffer) {
         throw new OptionError(
           `${operation}: ${name} must have a buffer of its own, got that of ${other} ("${tensor.buffer.label}"); allocate another`,
@@ -135,6 +149,7 @@ function checkTensors(inputs: CrossEntropyInputs, { dhidden, dweight }: CrossEnt
       }
     }
   }
+  return matrix;
 }
 
 /**
@@ -146,7 +161,7 @@ function checkTensors(inputs: CrossEntropyInputs, { dhidden, dweight }: CrossEnt
  * gradients are 0. A target outside the vocabulary makes the loss NaN, and its gradients; see `checkTargets`.
  *
  * @param inputs.hidden `[..., D]` fp32, contiguous
- * @param inputs.weight `[V, D]` fp32, fp16 or bf16, contiguous
+ * @param inputs.weight `[V, D]` fp32, fp16 or bf16, contiguous, or a matrix
  * @param inputs.targets `[...]` i32, contiguous
  * @param inputs.scale `[1]` fp32, the incoming gradient
  * @param gradients dhidden `[..., D]` and dweight `[V, D]`, fp32, contiguous, each a buffer of its own
@@ -167,7 +182,8 @@ export function linearCrossEntropy(
   options: CrossEntropyOptions = {},
   gradients: CrossEntropyTargets = {},
 ): CrossEntropyResult {
-  scope.refuseGradient('linearCrossEntropy', inputs.hidden, inputs.weight);
+  const { hidden, weight } = inputs;
+  scope.refuseGradient('linearCrossEntropy', hidden, weight instanceof WeightMatrix ? weight.tensor : weight);
   return lossAndGradients(scope, inputs, options, gradients);
 }
 
@@ -179,11 +195,11 @@ export function lossAndGradients(
   gradients: CrossEntropyTargets,
 ): CrossEntropyResult {
   const { ignoreIndex, softCap, logitsBytes } = checkOptions('linearCrossEntropy', options);
-  checkTensors(inputs, gradients);
-  const { hidden, weight, targets, scale } = inputs;
+  const matrix = checkTensors(inputs, gradients);
+  const { hidden, targets, scale } = inputs;
   const { dhidden, dweight } = gradients;
   const { device } = scope;
-  const [T, D, V] = [hidden.rows, hidden.cols, weight.rows];
+  const [T, D, V] = [hidden.rows, hidden.cols, matrix.shape[0]];
 
   const loss = scope.tensor([1], 'fp32', 'loss');
   const count = scope.tensor([1], 'fp32', 'target count');
@@ -202,16 +218,8 @@ export function lossAndGradients(
   for (let first = 0; first < T; first += rows) {
     const M = Math.min(rows, T - first);
     if (tile) device.copy(hidden.buffer, tile.buffer, first * D, 0, M * D);
-    device.launch(matmulKernel, {
-      buffers: {
-        x: tile?.buffer ?? hidden.buffer,
-        weight: weight.buffer,
-        bias: undefined,
-        y: logits.buffer,
-        scales: undefined,
-      },
-      params: { M, N: V, K: D, accumulate: 0, row: 0, column: 0, stride: V, bits: 0, group: 0 },
-    });
+    const x = tile?.buffer ?? hidden.buffer;
+    launchProduct(device, { x, matrix, bias: undefined, y: logits.buffer }, { M, accumulate: false });
     device.launch(crossEntropyKernel, {
       buffers: {
         logits: logits.buffer,
@@ -225,7 +233,7 @@ export function lossAndGradients(
     const a = new Tensor(logits.buffer, [M, V]);
     if (dhidden) {
       const { tensor, accumulate } = dhidden;
-      const [b, y] = [weight.buffer, tensor.buffer];
+      const [b, y] = [matrix.tensor!.buffer, tensor.buffer];
       backwardProduct(scope, { a, transposed: false, b, C: D, y, yOffset: first * D, accumulate });
     }
     if (dweight) {

@@ -1,9 +1,8 @@
-import { DtypeError, isFloatDtype, isQuantizedDtype, OptionError, quantizedBits, ShapeError } from '@xlstm/device';
-import { matmulKernel } from '../kernels/matmul/index.ts';
-import { MATVEC_MAX_ROWS, matvecKernel } from '../kernels/matvec/index.ts';
+import { DtypeError, isFloatDtype, OptionError, ShapeError } from '@xlstm/device';
 import type { Scope } from '../scope.ts';
 import { requireContiguous, type Tensor } from '../tensor.ts';
 import { requireNoGradient, WeightMatrix } from '../weight-matrix.ts';
+import { launchProduct } from './launch-product.ts';
 import { linearBackward } from './linear-backward.ts';
 
 /** Options of `linear`. */
@@ -40,35 +39,6 @@ function matrixFor(weight: Tensor | WeightMatrix, x: Tensor): WeightMatrix {
     throw new DtypeError(`linear: weight must be fp32, fp16 or bf16, got ${weight.dtype}; convert it first`);
   }
   return WeightMatrix.of(weight);
-}
-
-/** Queues the products of each part of the matrix into its columns of y. */
-function launchParts(
-  { device }: Scope,
-  { x, matrix, bias, y }: { x: Tensor; matrix: WeightMatrix; bias: Tensor | undefined; y: Tensor },
-  accumulate: boolean,
-): void {
-  const [stride, K] = matrix.shape;
-  const M = x.rows;
-  const { dtype, group } = matrix;
-  for (const part of matrix.parts) {
-    for (const { partRow, row, rows } of matrix.runs(part)) {
-      device.launch(M <= MATVEC_MAX_ROWS ? matvecKernel : matmulKernel, {
-        buffers: { x: x.buffer, weight: part.data, bias: bias?.buffer, y: y.buffer, scales: part.scales },
-        params: {
-          M,
-          N: rows,
-          K,
-          accumulate: accumulate ? 1 : 0,
-          row: partRow,
-          column: row,
-          stride,
-          bits: isQuantizedDtype(dtype) ? quantizedBits(dtype) : 0,
-          group,
-        },
-      });
-    }
-  }
 }
 
 /**
@@ -119,7 +89,11 @@ export function linear(scope: Scope, x: Tensor, weight: Tensor | WeightMatrix, o
   if (!tensor) requireNoGradient('linear', matrix, scope, x, bias, addTo);
   const y = addTo ? scope.overwritable(addTo) : scope.tensor(shape, 'fp32', 'linear');
   if (x.rows === 0 || N === 0) return y;
-  launchParts(scope, { x, matrix, bias, y }, addTo !== undefined);
+  launchProduct(
+    scope.device,
+    { x: x.buffer, matrix, bias: bias?.buffer, y: y.buffer },
+    { M: x.rows, accumulate: addTo !== undefined },
+  );
   if (!tensor) return y;
   // The caller's own tensor, which a tape may have been told of.
   const original = weight instanceof WeightMatrix ? tensor : weight;
