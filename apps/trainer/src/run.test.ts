@@ -29,6 +29,9 @@ async function train(argv: readonly string[], signal: AbortSignal = new AbortCon
   return { code, stdout: stdout.text(), stderr: stderr.text() };
 }
 
+const CORE_MODEL =
+  '{ kind: xlstm-core, embedding_dim: 16, num_blocks: 2, slstm_at: [1], mlstm_block: { mlstm: { num_heads: 2 } }, slstm_block: { slstm: { num_heads: 2 }, feedforward: {} } }';
+
 async function weights(outDir: string, folder = 'model'): Promise<Buffer> {
   return readFile(join(outDir, folder, 'model.safetensors'));
 }
@@ -75,11 +78,12 @@ describe('xlstm-train', () => {
   it.each([
     ['shuffled windows', {}],
     ['carried states', { data: 'carried' }],
-  ])('goes on after Ctrl-C as if it had never stopped, with %s', async (_, kind: { data?: string }) => {
+    ['carried states of an sLSTM', { data: 'carried', model: CORE_MODEL }],
+  ])('goes on after Ctrl-C as if it had never stopped, with %s', async (_, kind: { data?: string; model?: string }) => {
     const folder = fresh();
     const text = join(folder, 'tales.txt');
     const data = `{ train: [${JSON.stringify(text)}], validation: [${JSON.stringify(text)}], sequence_length: 16, packing: ${kind.data ?? 'shuffled'} }`;
-    const { config, outDir } = await smallRun(folder, { data });
+    const { config, outDir } = await smallRun(folder, { data, ...(kind.model ? { model: kind.model } : {}) });
     expect((await train(['--config', config])).code).toBe(0);
     const whole = await weights(outDir);
     const other = join(folder, 'stopped');
@@ -175,6 +179,11 @@ describe('xlstm-train refuses', () => {
       /initial_batch_size must be a multiple/,
     ],
     ['a learning rate that is none', ['optimizer.lr=.nan'], /lr must be a positive number/],
+    [
+      'resets at documents where a convolution and an sLSTM would remember',
+      [`model=${CORE_MODEL}`, 'data.reset_states_at_documents=true'],
+      /reset_states_at_documents needs model\.kind xlstm-large: closing the forget gates empties an mLSTM cell alone/,
+    ],
     ['a text that is not there', ['data.train=[nowhere.txt]'], /nowhere\.txt/],
     ['a corpus shorter than a sequence', ['data.sequence_length=100000'], /at least 100001 tokens/],
     ['what is no override', ['lr'], /is no override; write section.field=value/],

@@ -243,11 +243,8 @@ export function parseTrainerConfig(raw: unknown): TrainerConfig {
   }
   if (config.model.kind === 'xlstm-core' && config.data?.resetStatesAtDocuments) {
     throw new ConfigError(
-      'config: data.reset_states_at_documents needs model.kind xlstm-large: an sLSTM remembers through more than its gates',
+      'config: data.reset_states_at_documents needs model.kind xlstm-large: closing the forget gates empties an mLSTM cell alone, not the output that an sLSTM feeds back nor the inputs that a convolution holds; train on documents apart, or leave it out',
     );
-  }
-  if (config.model.kind === 'xlstm-core' && config.data?.packing === 'carried') {
-    throw new ConfigError('config: data.packing carried needs model.kind xlstm-large; take shuffled for xlstm-core');
   }
   if (config.data?.packing === 'carried' && train.initialBatchSize !== train.globalBatchSize) {
     throw new ConfigError(
