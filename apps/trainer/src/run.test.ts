@@ -144,6 +144,38 @@ describe('xlstm-train', () => {
     expect(accuracy!['10-40']).toBeGreaterThanOrEqual(0.99);
   });
 
+  it('keeps the best model apart, also when later ones are worse', async () => {
+    const folder = fresh();
+    const other = join(folder, 'other.txt');
+    const { config, outDir } = await smallRun(folder, { eval: '{ interval: 2, batches: 4 }' });
+    await writeFile(other, 'A bear ate all of the honey that the bees had made in spring.\n'.repeat(9));
+    const argv = ['--config', config, `data.validation=[${JSON.stringify(other)}]`, 'schedule.name=constant'];
+    const hot = [...argv, 'schedule.warmup_steps=0', 'optimizer.lr=0.1', 'train.max_steps=24'];
+    expect((await train(hot)).code).toBe(0);
+    const losses = (await readMetrics(outDir)).filter(({ validationLoss }) => validationLoss !== undefined);
+    const best = losses.reduce((a, b) => (b.validationLoss! < a.validationLoss! ? b : a));
+    expect(best.step).toBeLessThan(24);
+    const again = join(folder, 'again');
+    const upToBest = [...hot, `out_dir=${JSON.stringify(again)}`, `train.max_steps=${best.step}`];
+    expect((await train(upToBest)).code).toBe(0);
+    expect((await weights(outDir, 'best')).equals(await weights(again))).toBe(true);
+    expect((await weights(outDir, 'best')).equals(await weights(outDir))).toBe(false);
+  });
+
+  it('says where a run goes on on another kind of device, and notes the kind in the metrics', async () => {
+    const { config, outDir } = await smallRun(fresh(), { train: '{ max_steps: 2, global_batch_size: 2 }' });
+    expect((await train(['--config', config])).code).toBe(0);
+    const path = join(outDir, 'checkpoints', 'step-00000002', 'trainer.json');
+    const trainer = JSON.parse(await readFile(path, 'utf8')) as { device: { kind: string; name: string } };
+    expect(trainer.device.kind).toBe('cpu');
+    const resume = ['--config', config, '--resume', 'train.max_steps=4'];
+    await writeFile(path, JSON.stringify({ ...trainer, device: { kind: 'webgpu', name: 'Some GPU' } }));
+    expect((await train(resume)).stderr).toMatch(
+      /made on webgpu \(Some GPU\), this run goes on on cpu \(CPU.*\): the same up to rounding, not bit for bit/,
+    );
+    expect((await readMetrics(outDir)).map(({ device }) => device)).toEqual(['cpu', undefined, 'cpu', undefined]);
+  });
+
   it('prints the resolved configuration and trains nothing with --dry-run', async () => {
     const { config, outDir } = await smallRun(fresh());
     const { code, stdout, stderr } = await train(['--config', config, '--dry-run', 'optimizer.lr=0.5']);
@@ -153,7 +185,12 @@ describe('xlstm-train', () => {
     await writeFile(printed, stdout);
     expect((await train(['--config', printed, '--dry-run'])).stdout).toBe(stdout);
     expect(stderr).toMatch(/device: cpu/);
-    expect(stderr).toMatch(/parameters, \d+ training tokens, about/);
+    expect(stderr).toMatch(/parameters, \d+ training tokens, 0\.\d+ GB on the device/);
+    expect(stderr).not.toMatch(/in use/);
+    await writeFile(join(outDir, 'run.lock'), `${process.ppid}\n`);
+    expect((await train(['--config', config, '--dry-run'])).stderr).toMatch(
+      /run is in use by process \d+: until it ends, training is refused/,
+    );
     expect(await readdir(outDir)).not.toContain('checkpoints');
   });
 });
@@ -256,6 +293,30 @@ describe('xlstm-train refuses', () => {
       /another model|tokenizer/,
     );
     expect((await train(resume)).code).toBe(0);
+  });
+
+  it('to take over what does not fit of another model, and says what begins anew when that is forced', async () => {
+    const { config, outDir } = await smallRun(fresh(), { train: '{ max_steps: 2, global_batch_size: 2 }' });
+    expect((await train(['--config', config])).code).toBe(0);
+    const other = ['--config', config, '--resume', 'train.max_steps=3', 'model.num_blocks=2'];
+    expect((await train(other)).stderr).toMatch(/another model .*--force, which takes over what fits/);
+    const { code, stderr } = await train([...other, '--force']);
+    expect(stderr).toMatch(/of another model: (\d+) of its \1 tensors are taken over, [1-9]\d* begin anew/);
+    expect(code).toBe(0);
+    expect((await readMetrics(outDir)).map(({ step }) => step)).toEqual([1, 2, 3]);
+    expect((await train([...other, 'train.max_steps=4'])).code).toBe(0);
+  });
+
+  it('to keep a checkpoint of a model that the last step ruined', async () => {
+    const { config, outDir } = await smallRun(fresh(), { checkpoint: '{ interval: 1, keep: 9 }' });
+    expect((await train(['--config', config, 'train.max_steps=2'])).code).toBe(0);
+    const hot = ['schedule.name=constant', 'schedule.warmup_steps=0', 'train.max_norm=1e30', 'train.max_steps=9'];
+    for (const rate of ['1e30', '3e38']) {
+      const { code, stderr } = await train(['--config', config, '--resume', ...hot, `optimizer.lr=${rate}`]);
+      expect(stderr).toMatch(/train: step 3 is not finite: .*; the last checkpoint is kept \(step 2\)/);
+      expect(code).toBe(1);
+      expect(await readdir(join(outDir, 'checkpoints'))).toEqual(['step-00000001', 'step-00000002']);
+    }
   });
 
   it('a folder that another process trains in, and takes one over whose process is gone', async () => {

@@ -125,12 +125,14 @@ function parseTask(fields: Fields): TaskConfig | undefined {
   });
 }
 
-/** Snake-case numbers, which the task itself checks. */
-function taskOptions(raw: unknown): Record<string, number> {
-  const options: Record<string, number> = {};
+/** Snake-case numbers and switches, which the task itself checks. */
+function taskOptions(raw: unknown): Record<string, number | boolean> {
+  const options: Record<string, number | boolean> = {};
   for (const [name, value] of Object.entries((raw ?? {}) as Record<string, unknown>)) {
-    if (typeof value !== 'number') {
-      throw new ConfigError(`config: task.options.${name} must be a number, got ${JSON.stringify(value)}`);
+    if (typeof value !== 'number' && typeof value !== 'boolean') {
+      throw new ConfigError(
+        `config: task.options.${name} must be a number or true or false, got ${JSON.stringify(value)}`,
+      );
     }
     options[name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())] = value;
   }
