@@ -1,37 +1,17 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
 import { fromPretrained } from 'xlstm';
 import { Interrupted } from './command/failures.ts';
 import { readMetrics } from './metrics/metrics-log.ts';
-import { run } from './run.ts';
+import { CORE_MODEL, train, weights } from './testing/run-command.ts';
 import { smallRun } from './testing/small-run.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'xlstm-train-'));
 afterAll(() => rm(root, { recursive: true, force: true }));
 let folders = 0;
 const fresh = () => join(root, `run ${folders++}`);
-
-function stream(): { stream: NodeJS.WriteStream; text: () => string } {
-  const pass = new PassThrough();
-  let text = '';
-  pass.on('data', (data) => {
-    text += String(data);
-  });
-  return { stream: pass as unknown as NodeJS.WriteStream, text: () => text };
-}
-
-async function train(argv: readonly string[], signal: AbortSignal = new AbortController().signal) {
-  const [stdout, stderr] = [stream(), stream()];
-  const code = await run(argv, { stdout: stdout.stream, stderr: stderr.stream, signal });
-  return { code, stdout: stdout.text(), stderr: stderr.text() };
-}
-
-async function weights(outDir: string, folder = 'model'): Promise<Buffer> {
-  return readFile(join(outDir, folder, 'model.safetensors'));
-}
 
 describe('xlstm-train', () => {
   it('trains a model that the library loads and continues text with', async () => {
@@ -75,11 +55,12 @@ describe('xlstm-train', () => {
   it.each([
     ['shuffled windows', {}],
     ['carried states', { data: 'carried' }],
-  ])('goes on after Ctrl-C as if it had never stopped, with %s', async (_, kind: { data?: string }) => {
+    ['carried states of an sLSTM', { data: 'carried', model: CORE_MODEL }],
+  ])('goes on after Ctrl-C as if it had never stopped, with %s', async (_, kind: { data?: string; model?: string }) => {
     const folder = fresh();
     const text = join(folder, 'tales.txt');
     const data = `{ train: [${JSON.stringify(text)}], validation: [${JSON.stringify(text)}], sequence_length: 16, packing: ${kind.data ?? 'shuffled'} }`;
-    const { config, outDir } = await smallRun(folder, { data });
+    const { config, outDir } = await smallRun(folder, { data, ...(kind.model ? { model: kind.model } : {}) });
     expect((await train(['--config', config])).code).toBe(0);
     const whole = await weights(outDir);
     const other = join(folder, 'stopped');
@@ -140,6 +121,38 @@ describe('xlstm-train', () => {
     expect(accuracy!['10-40']).toBeGreaterThanOrEqual(0.99);
   });
 
+  it('keeps the best model apart, also when later ones are worse', async () => {
+    const folder = fresh();
+    const other = join(folder, 'other.txt');
+    const { config, outDir } = await smallRun(folder, { eval: '{ interval: 2, batches: 4 }' });
+    await writeFile(other, 'A bear ate all of the honey that the bees had made in spring.\n'.repeat(9));
+    const argv = ['--config', config, `data.validation=[${JSON.stringify(other)}]`, 'schedule.name=constant'];
+    const hot = [...argv, 'schedule.warmup_steps=0', 'optimizer.lr=0.1', 'train.max_steps=24'];
+    expect((await train(hot)).code).toBe(0);
+    const losses = (await readMetrics(outDir)).filter(({ validationLoss }) => validationLoss !== undefined);
+    const best = losses.reduce((a, b) => (b.validationLoss! < a.validationLoss! ? b : a));
+    expect(best.step).toBeLessThan(24);
+    const again = join(folder, 'again');
+    const upToBest = [...hot, `out_dir=${JSON.stringify(again)}`, `train.max_steps=${best.step}`];
+    expect((await train(upToBest)).code).toBe(0);
+    expect((await weights(outDir, 'best')).equals(await weights(again))).toBe(true);
+    expect((await weights(outDir, 'best')).equals(await weights(outDir))).toBe(false);
+  });
+
+  it('says where a run goes on on another kind of device, and notes the kind in the metrics', async () => {
+    const { config, outDir } = await smallRun(fresh(), { train: '{ max_steps: 2, global_batch_size: 2 }' });
+    expect((await train(['--config', config])).code).toBe(0);
+    const path = join(outDir, 'checkpoints', 'step-00000002', 'trainer.json');
+    const trainer = JSON.parse(await readFile(path, 'utf8')) as { device: { kind: string; name: string } };
+    expect(trainer.device.kind).toBe('cpu');
+    const resume = ['--config', config, '--resume', 'train.max_steps=4'];
+    await writeFile(path, JSON.stringify({ ...trainer, device: { kind: 'webgpu', name: 'Some GPU' } }));
+    expect((await train(resume)).stderr).toMatch(
+      /made on webgpu \(Some GPU\), this run goes on on cpu \(CPU.*\): the same up to rounding, not bit for bit/,
+    );
+    expect((await readMetrics(outDir)).map(({ device }) => device)).toEqual(['cpu', undefined, 'cpu', undefined]);
+  });
+
   it('prints the resolved configuration and trains nothing with --dry-run', async () => {
     const { config, outDir } = await smallRun(fresh());
     const { code, stdout, stderr } = await train(['--config', config, '--dry-run', 'optimizer.lr=0.5']);
@@ -149,145 +162,12 @@ describe('xlstm-train', () => {
     await writeFile(printed, stdout);
     expect((await train(['--config', printed, '--dry-run'])).stdout).toBe(stdout);
     expect(stderr).toMatch(/device: cpu/);
-    expect(stderr).toMatch(/parameters, \d+ training tokens, about/);
-    expect(await readdir(outDir)).not.toContain('checkpoints');
-  });
-});
-
-describe('xlstm-train refuses', () => {
-  it.each([
-    ['an unknown field', ['optimzer.lr=1'], /optimzer is not a known field; did you mean optimizer/],
-    ['an unknown field of the model', ['model.num_headz=2'], /num_headz is not a known field; did you mean num_heads/],
-    ['a wrong type', ['train.max_steps=many'], /max_steps must be an integer of at least 1, got "many"/],
-    ['an unknown schedule', ['schedule.name=cosin'], /name must be one of constant, cosine/],
-    ['a warm-up longer than the run', ['schedule.warmup_steps=13', '--dry-run'], /warmup_steps .*got 13 and 0 of 12/],
-    [
-      'a last rate above the peak',
-      ['schedule.final_lr=1', '--dry-run'],
-      /final_lr be at most optimizer\.lr: .*final 1/,
-    ],
-    ['an unknown optimiser', ['optimizer.name=sgd'], /name must be one of adamw/],
-    ['bf16 where there is none', ['precision=bf16-mixed'], /precision must be one of fp32/],
-    ['batches that do not divide', ['train.micro_batch_size=3'], /micro_batch_size must divide/],
-    [
-      'a first batch that is larger than the last',
-      ['train.initial_batch_size=6'],
-      /initial_batch_size must be a multiple/,
-    ],
-    ['a learning rate that is none', ['optimizer.lr=.nan'], /lr must be a positive number/],
-    ['a text that is not there', ['data.train=[nowhere.txt]'], /nowhere\.txt/],
-    ['a corpus shorter than a sequence', ['data.sequence_length=100000'], /at least 100001 tokens/],
-    ['what is no override', ['lr'], /is no override; write section.field=value/],
-    ['a resume without a checkpoint', ['--resume'], /no checkpoint to resume from/],
-  ])('%s', async (_, argv, message) => {
-    const { config } = await smallRun(fresh());
-    const { code, stderr } = await train(['--config', config, ...argv]);
-    expect(stderr).toMatch(message);
-    expect(code).toBe(1);
-  });
-
-  it('a folder that holds a run, unless it may start over', async () => {
-    const { config } = await smallRun(fresh(), { train: '{ max_steps: 2, global_batch_size: 2 }' });
-    expect((await train(['--config', config])).code).toBe(0);
-    expect((await train(['--config', config])).stderr).toMatch(/holds a run \(step 2\); go on with --resume/);
-    expect((await train(['--config', config, '--force'])).code).toBe(0);
-  });
-
-  it('nothing of a new run for the sake of the checkpoints of one that it starts over', async () => {
-    const { config, outDir } = await smallRun(fresh(), { checkpoint: '{ interval: 2, keep: 2 }' });
-    expect((await train(['--config', config])).code).toBe(0);
-    expect((await train(['--config', config, '--force', 'train.max_steps=5'])).code).toBe(0);
-    expect(await readdir(join(outDir, 'checkpoints'))).toEqual(['step-00000004', 'step-00000005']);
-  });
-
-  it.each(['weights.safetensors', 'optimizer.safetensors', 'trainer.json'])(
-    'to go on from a checkpoint with a damaged %s, and says which folder to remove',
-    async (name) => {
-      const { config, outDir } = await smallRun(fresh(), { train: '{ max_steps: 2, global_batch_size: 2 }' });
-      expect((await train(['--config', config])).code).toBe(0);
-      await truncate(join(outDir, 'checkpoints', 'step-00000002', name), 100);
-      const { code, stderr } = await train(['--config', config, '--resume']);
-      expect(stderr).toMatch(/^error: resume: .*the checkpoint is damaged, remove .*step-00000002 to resume from/m);
-      expect(stderr).toContain(name);
-      expect(code).toBe(1);
-    },
-  );
-
-  it.each(['shuffled', 'carried'])('to go on with other data, unless forced: it begins anew, %s', async (packing) => {
-    const folder = fresh();
-    const { config, outDir } = await smallRun(folder);
-    expect((await train(['--config', config, `data.packing=${packing}`])).code).toBe(0);
-    const text = join(folder, 'other.txt');
-    await writeFile(text, 'Another tale altogether, about a bear and a very large pot of honey.\n'.repeat(9));
-    const argv = ['--config', config, '--resume', `data.packing=${packing}`, 'train.micro_batch_size=4'];
-    const rows = await train([...argv, 'train.max_steps=13', '--force']);
-    expect(/the data begins anew/.test(rows.stderr)).toBe(packing === 'carried');
-    expect(rows.code).toBe(0);
-    const other = [...argv, 'train.max_steps=14', `data.train=[${JSON.stringify(text)}]`];
-    expect((await train(other)).code).toBe(1);
-    const { code, stderr } = await train([...other, '--force']);
-    expect(stderr).toMatch(/resuming from step 13\n.*the data begins anew/);
-    expect(code).toBe(0);
-    expect((await readMetrics(outDir)).map(({ step }) => step)).toEqual(Array.from({ length: 14 }, (_, at) => at + 1));
-  });
-
-  it('to go on with another model, tokenizer or text, unless forced', async () => {
-    const folder = fresh();
-    const { config } = await smallRun(folder, { train: '{ max_steps: 2, global_batch_size: 2 }' });
-    expect((await train(['--config', config])).code).toBe(0);
-    const resume = ['--config', config, '--resume', 'train.max_steps=3'];
-    expect((await train([...resume, 'model.num_blocks=2'])).stderr).toMatch(/made with another model \(/);
-    await writeFile(
-      join(folder, 'other.txt'),
-      'Another tale altogether, about a bear and a very large pot of honey.\n'.repeat(9),
-    );
-    const other = `data.train=[${JSON.stringify(join(folder, 'other.txt'))}]`;
-    expect((await train([...resume, other])).stderr).toMatch(/another training data; restore the configuration/);
-    expect((await train([...resume, 'tokenizer.kind=bpe', 'tokenizer.vocab_size=300'])).stderr).toMatch(
-      /another model|tokenizer/,
-    );
-    expect((await train(resume)).code).toBe(0);
-  });
-
-  it('a folder that another process trains in, and takes one over whose process is gone', async () => {
-    const { config, outDir } = await smallRun(fresh(), { train: '{ max_steps: 2, global_batch_size: 2 }' });
-    expect((await train(['--config', config])).code).toBe(0);
-    // The parent of this process is alive, and not this process.
+    expect(stderr).toMatch(/parameters, \d+ training tokens, 0\.\d+ GB on the device/);
+    expect(stderr).not.toMatch(/in use/);
     await writeFile(join(outDir, 'run.lock'), `${process.ppid}\n`);
-    expect((await train(['--config', config, '--force'])).stderr).toMatch(/is in use by process \d+; stop it first/);
-    await writeFile(join(outDir, 'run.lock'), '99999999\n');
-    expect((await train(['--config', config, '--force'])).code).toBe(0);
-  });
-
-  it('a loss that is not finite: names the step and keeps the last good checkpoint', async () => {
-    const { config, outDir } = await smallRun(fresh(), { checkpoint: '{ interval: 3, keep: 9 }' });
-    const argv = [
-      '--config',
-      config,
-      'schedule.name=constant',
-      'schedule.warmup_steps=0',
-      'optimizer.lr=1e30',
-      'train.max_norm=1e30',
-    ];
-    const { code, stderr } = await train(argv);
-    expect(stderr).toMatch(/train: step 2 is not finite: .*"embedding".*there is no checkpoint yet/);
-    expect(code).toBe(1);
-    expect((await train(['--config', config, '--force'])).code).toBe(0);
-    const resumed = await train([...argv, '--resume', 'train.max_steps=20']);
-    expect(resumed.stderr).toMatch(/train: step 14 is not finite: .*the last checkpoint is kept \(step 12\)/);
-    expect(await readdir(join(outDir, 'checkpoints'))).toContain('step-00000012');
-  });
-
-  it('a folder that cannot be written', async () => {
-    const folder = fresh();
-    const { config } = await smallRun(folder);
-    await writeFile(join(folder, 'file'), '');
-    const { code, stderr } = await train([
-      '--config',
-      config,
-      `out_dir=${JSON.stringify(join(folder, 'file', 'run'))}`,
-    ]);
-    expect(stderr).toMatch(/cannot write to .*; choose an out_dir that can be written/);
-    expect(code).toBe(1);
+    expect((await train(['--config', config, '--dry-run'])).stderr).toMatch(
+      /run is in use by process \d+: until it ends, training is refused/,
+    );
+    expect(await readdir(outDir)).not.toContain('checkpoints');
   });
 });

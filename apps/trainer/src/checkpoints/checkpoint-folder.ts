@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { CheckpointError } from '@xlstm/device';
+import { CheckpointError, NumericsError } from '@xlstm/device';
 import { fileSource, loadTensor, openSafetensors, writeSafetensors } from '@xlstm/loaders';
 import type { AdamWState } from '@xlstm/tensor';
 import type { HostTensor } from '../training/trainable-model.ts';
@@ -33,6 +33,8 @@ export interface Checkpoint {
   optimizer: AdamWState;
   /** Carried states of each micro batch. */
   carried: readonly (readonly HostTensor[])[];
+  /** The device that it was made on; absent in old ones. */
+  device?: { kind: string; name: string } | undefined;
 }
 
 async function syncPath(path: string): Promise<void> {
@@ -54,6 +56,16 @@ function moments(state: AdamWState): HostTensor[] {
   return [...of('first', state.firstMoments), ...of('second', state.secondMoments)];
 }
 
+function requireFinite({ step, weights, optimizer, carried }: Checkpoint): void {
+  for (const { name, data } of [...weights, ...moments(optimizer), ...carried.flat()]) {
+    const at = data.findIndex((value) => !Number.isFinite(value));
+    if (at < 0) continue;
+    throw new NumericsError(
+      `checkpoint: step ${step} is not written: "${name}" is not finite (element ${at} is ${data[at]}); lower optimizer.lr or train.max_norm`,
+    );
+  }
+}
+
 /** Where the checkpoints of a run lie. */
 export function checkpointsFolder(outDir: string): string {
   return join(outDir, 'checkpoints');
@@ -63,9 +75,11 @@ export function checkpointsFolder(outDir: string): string {
  * Writes a checkpoint as a folder `step-N`: whole or not at all. Everything goes to a temporary name, is synced and
  * renamed; what a broken attempt left is removed at the next.
  *
- * @throws CheckpointError when the disk refuses; earlier checkpoints are as they were.
+ * @throws CheckpointError when the disk refuses, NumericsError that names the first tensor that is not finite; earlier
+ * checkpoints are as they were.
  */
 export async function saveCheckpoint(outDir: string, checkpoint: Checkpoint): Promise<string> {
+  requireFinite(checkpoint);
   const folder = join(checkpointsFolder(outDir), `step-${String(checkpoint.step).padStart(8, '0')}`);
   const temporary = `${folder}.${process.pid}.tmp`;
   try {
@@ -78,7 +92,7 @@ export async function saveCheckpoint(outDir: string, checkpoint: Checkpoint): Pr
       tensors.map((tensor) => ({ ...tensor, name: `${micro}.${tensor.name}` })),
     );
     await writeSafetensors(join(temporary, CARRIED), named(carried));
-    const { step, identity, position, best, tokens } = checkpoint;
+    const { step, identity, position, best, tokens, device } = checkpoint;
     const trainer = {
       version: VERSION,
       step,
@@ -86,6 +100,7 @@ export async function saveCheckpoint(outDir: string, checkpoint: Checkpoint): Pr
       position,
       best,
       tokens,
+      device,
       optimizerStep: checkpoint.optimizer.step,
     };
     await writeFile(join(temporary, TRAINER), `${JSON.stringify(trainer, null, 2)}\n`);
@@ -182,6 +197,7 @@ export async function loadCheckpoint(folder: string): Promise<Checkpoint> {
     position: unknown;
     best?: number;
     tokens: number;
+    device?: { kind: string; name: string };
     optimizerStep: number;
   };
   try {
@@ -215,6 +231,7 @@ export async function loadCheckpoint(folder: string): Promise<Checkpoint> {
     weights: await readTensors(join(folder, WEIGHTS)),
     optimizer: { step: trainer.optimizerStep, firstMoments: first, secondMoments: second },
     carried,
+    device: trainer.device,
   };
 }
 

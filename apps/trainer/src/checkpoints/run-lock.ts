@@ -14,6 +14,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** The other process that has a run folder, if one has. */
+export async function runOwner(outDir: string): Promise<number | undefined> {
+  const owner = Number.parseInt(await readFile(join(outDir, LOCK), 'utf8').catch(() => ''), 10);
+  return owner > 0 && owner !== process.pid && isAlive(owner) ? owner : undefined;
+}
+
 /**
  * Takes a run folder for this process until the returned function is called. A lock whose process is gone is taken over.
  *
@@ -31,8 +37,8 @@ export async function lockRun(outDir: string): Promise<() => Promise<void>> {
         return () => rm(path, { force: true });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 3) throw error;
-        const owner = Number.parseInt(await readFile(path, 'utf8').catch(() => ''), 10);
-        if (owner > 0 && owner !== process.pid && isAlive(owner)) {
+        const owner = await runOwner(outDir);
+        if (owner !== undefined) {
           throw new CheckpointError(
             `train: ${outDir} is in use by process ${owner}; stop it first, or choose another out_dir`,
           );

@@ -1,28 +1,69 @@
+import type { Device } from '@xlstm/device';
 import type { TrainerConfig } from '../config/trainer-config.ts';
-import type { TrainableModel } from '../training/trainable-model.ts';
-
-const FLOAT = 4;
-/** Values, gradients, and AdamW's two moments. */
-const COPIES = 4;
-/** Floats that a token leaves behind in a block for its backward, as a multiple of the model's width; measured. */
-const KEPT_PER_BLOCK = 22;
+import { Engine } from '../training/engine.ts';
+import { SizingDevice } from '../training/sizing-device.ts';
+import { createModel } from './run-model.ts';
+import type { RunSource } from './run-source.ts';
 
 /** What a run needs. */
 export interface TrainingEstimate {
   parameters: number;
-  /** Parameters, gradients, moments, activations and logits, roughly. */
-  gigabytes: number;
+  /**
+   * Weights, gradients, moments, carried states, and whatever a step and an evaluation keep meanwhile; not what the device
+   * needs for itself, nor samples.
+   */
+  bytes: number;
 }
 
-/** Estimates the memory of a training step from the model's sizes. */
-export function estimateTraining(config: TrainerConfig, model: TrainableModel, length: number): TrainingEstimate {
-  const parameters = model.parameters().reduce((sum, { value }) => sum + value.buffer.length, 0);
-  const { microBatchSize, recompute } = config.train;
-  const { embedding_dim: width, num_blocks: blocks } = config.model.fields;
-  const tokens = microBatchSize * length;
-  const perToken =
-    (Number(width) || 128) *
-    (recompute ? KEPT_PER_BLOCK + (Number(blocks) || 1) : KEPT_PER_BLOCK * (Number(blocks) || 1));
-  const bytes = FLOAT * (COPIES * parameters + tokens * perToken + Math.min(tokens * model.vocabSize, 2 ** 26));
-  return { parameters, gigabytes: bytes / 1e9 };
+/** The engine that a configuration asks for. */
+export function createEngine(config: TrainerConfig, model: Engine['model'], length: number): Engine {
+  const { train: sizes, optimizer } = config;
+  return new Engine(model, {
+    rows: sizes.microBatchSize,
+    length,
+    accumulation: sizes.globalBatchSize / sizes.microBatchSize,
+    lr: optimizer.lr,
+    betas: [optimizer.beta1, optimizer.beta2],
+    eps: optimizer.eps,
+    weightDecay: optimizer.weightDecay,
+    maxNorm: sizes.maxNorm,
+    dropout: sizes.dropout,
+    recompute: sizes.recompute,
+    carried: config.data?.packing === 'carried',
+    seed: config.seed,
+  });
+}
+
+/**
+ * What a run would hold on a device: everything that training and evaluation allocate, counted by the same code on a device that
+ * allocates nothing.
+ *
+ * @throws ConfigError for a model that cannot be.
+ */
+export async function estimateTraining(
+  device: Device,
+  config: TrainerConfig,
+  run: RunSource,
+): Promise<TrainingEstimate> {
+  const sizing = new SizingDevice(device);
+  const model = await createModel(sizing, config, run);
+  const engine = createEngine(config, model, run.source.length);
+  prepareEngine(engine, run);
+  const { bytes } = sizing.liveBuffers();
+  const parameters = countParameters(model);
+  engine.dispose();
+  model.dispose();
+  sizing.dispose();
+  return { parameters, bytes };
+}
+
+/** Has the engine allocate all that it will: checkpoints and evaluations ask for a loss, tasks for predictions too. */
+export function prepareEngine(engine: Engine, run: RunSource): void {
+  engine.prepareEvaluation();
+  run.prepareEvaluation(engine);
+}
+
+/** Elements of all parameters together. */
+export function countParameters(model: Engine['model']): number {
+  return model.parameters().reduce((sum, { value }) => sum + value.buffer.length, 0);
 }

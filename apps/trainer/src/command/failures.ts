@@ -21,8 +21,12 @@ export function exitCodeOf(error: unknown): number {
 export function describeFailure(error: unknown, debug: boolean): string | undefined {
   if (error instanceof CommanderError || error instanceof Interrupted) return undefined;
   if (!(error instanceof Error)) return `error: ${String(error)}\n`;
-  if (debug) return `error: ${error.stack ?? error.message}\n`;
+  if (debug) return `error: ${error.stack ?? error.message}${causes(error)}\n`;
   return error instanceof XlstmError
     ? `error: ${error.message}\n`
     : `error: unexpected ${error.name}: ${error.message}; run again with --debug to see where\n`;
+}
+
+function causes({ cause }: Error): string {
+  return cause instanceof Error ? `\ncaused by: ${cause.stack ?? cause.message}${causes(cause)}` : '';
 }

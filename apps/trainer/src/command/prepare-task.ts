@@ -38,6 +38,9 @@ export function prepareTask(config: TrainerConfig, wanted: TaskConfig): RunSourc
       .digest('hex')
       .slice(0, 32),
     describe: `task ${task.name}`,
+    prepareEvaluation: (engine) => {
+      for (const { set } of sets) engine.preparePrediction(set.rows, set.length);
+    },
     evaluate: async (engine) => {
       const accuracy: Record<string, number> = {};
       for (const { name, set } of sets) {

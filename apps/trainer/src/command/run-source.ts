@@ -11,6 +11,8 @@ export interface RunSource {
   source: BatchSource;
   fingerprint: string;
   describe: string;
+  /** Has the engine allocate what `evaluate` needs besides the loss. */
+  prepareEvaluation: (engine: Engine) => void;
   evaluate: (engine: Engine) => Promise<Evaluation>;
   close(): Promise<void>;
 }

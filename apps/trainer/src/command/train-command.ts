@@ -1,32 +1,24 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CheckpointError, type Device, selectDevice } from '@xlstm/device';
+import { selectDevice } from '@xlstm/device';
 import { stringify } from 'yaml';
-import {
-  identityDifferences,
-  listCheckpoints,
-  loadCheckpoint,
-  type RunIdentity,
-  removeCheckpoints,
-} from '../checkpoints/checkpoint-folder.ts';
-import { lockRun } from '../checkpoints/run-lock.ts';
+import { type RunIdentity, removeCheckpoints } from '../checkpoints/checkpoint-folder.ts';
+import { lockRun, runOwner } from '../checkpoints/run-lock.ts';
 import { configFields } from '../config/config-fields.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { parseTrainerConfig } from '../config/parse-config.ts';
 import type { TrainerConfig } from '../config/trainer-config.ts';
-import { exportCore, exportHuggingFace } from '../export/huggingface.ts';
-import { MetricsLog, type StepMetrics } from '../metrics/metrics-log.ts';
+import { writeReport } from '../metrics/html-report.ts';
+import { MetricsLog, readMetrics, type StepMetrics } from '../metrics/metrics-log.ts';
 import { ProgressLine } from '../metrics/progress-line.ts';
 import { TensorBoardLog } from '../metrics/tensorboard.ts';
-import { CoreTrainable } from '../training/core-model.ts';
-import { Engine } from '../training/engine.ts';
-import { LargeTrainable } from '../training/large-model.ts';
 import { train } from '../training/train.ts';
-import type { TrainableModel } from '../training/trainable-model.ts';
-import { estimateTraining } from './estimate-training.ts';
+import { countParameters, createEngine, estimateTraining, prepareEngine } from './estimate-training.ts';
 import { prepareData } from './prepare-data.ts';
 import { prepareTask } from './prepare-task.ts';
-import { prepareTokenizer, type RunTokenizer } from './prepare-tokenizer.ts';
+import { prepareTokenizer } from './prepare-tokenizer.ts';
+import { checkpointToResume } from './resume-point.ts';
+import { createModel, exportModel, writeSamples } from './run-model.ts';
 import type { RunSource } from './run-source.ts';
 
 /** What `xlstm-train` was asked for. */
@@ -68,95 +60,13 @@ async function openSource(
     source: data.source,
     fingerprint: data.fingerprint,
     describe: `${data.tokens} training tokens`,
+    prepareEvaluation: () => {},
     evaluate: async (engine) => {
       const { validation } = data;
       return validation ? { validationLoss: (await engine.evaluate(validation())).loss } : {};
     },
     close: data.close,
   };
-}
-
-async function createModel(device: Device, config: TrainerConfig, run: RunSource): Promise<TrainableModel> {
-  const { vocabSize, tokenizer } = run;
-  const { seed } = config;
-  if (config.model.kind === 'xlstm-core') {
-    return new CoreTrainable(device, config.model.fields, { vocabSize, seed, dropout: config.train.dropout });
-  }
-  const special = tokenizer ? { bos_token_id: tokenizer.beginId, eos_token_id: tokenizer.beginId } : {};
-  return LargeTrainable.create(
-    device,
-    { ...special, ...config.model.fields },
-    { vocabSize, seed, resetToken: config.data?.resetStatesAtDocuments ? tokenizer?.beginId : undefined },
-  );
-}
-
-/** Writes the model as it is to a folder of the run that others load. */
-async function exportModel(
-  config: TrainerConfig,
-  model: TrainableModel,
-  tokenizer: RunTokenizer | undefined,
-  name: string,
-) {
-  const folder = join(config.outDir, name);
-  if (model instanceof LargeTrainable) {
-    await exportHuggingFace(folder, {
-      config: model.model.config,
-      dims: model.model.dims,
-      weights: model.readWeights(),
-      dtype: config.exportDtype,
-      tokenizerJson: tokenizer?.json,
-      beginToken: tokenizer?.beginToken ?? '<|endoftext|>',
-    });
-  } else {
-    await exportCore(folder, {
-      config: model.description,
-      weights: model.readWeights(),
-      tokenizerJson: tokenizer?.json,
-    });
-  }
-  return folder;
-}
-
-async function writeSamples(config: TrainerConfig, model: TrainableModel, run: RunSource, step: number) {
-  const { tokenizer } = run;
-  if (!tokenizer) return undefined;
-  const samples = [];
-  for (const prompt of config.eval.samples) {
-    const promptIds = [tokenizer.beginId, ...tokenizer.tokenizer.encode(prompt, { addBos: false })];
-    const ids = await model.continueText(promptIds, {
-      tokens: config.eval.sampleTokens,
-      temperature: config.eval.temperature,
-      seed: config.seed + step,
-      stopIds: [tokenizer.beginId],
-    });
-    samples.push({ prompt, text: tokenizer.tokenizer.decode(ids, { skipSpecialTokens: true }) });
-  }
-  return samples.length > 0 ? samples : undefined;
-}
-
-/** The checkpoint to go on from, or none for a new run. @throws CheckpointError when the two do not go together. */
-async function checkpointToResume(
-  config: TrainerConfig,
-  identity: RunIdentity,
-  { resume, force }: TrainCommandOptions,
-): Promise<string | undefined> {
-  const last = (await listCheckpoints(config.outDir)).at(-1);
-  if (!resume) {
-    if (last && !force) {
-      throw new CheckpointError(
-        `train: ${config.outDir} holds a run (step ${last.step}); go on with --resume, choose another out_dir, or start over with --force`,
-      );
-    }
-    return undefined;
-  }
-  if (!last) throw new CheckpointError(`train: ${config.outDir} has no checkpoint to resume from; leave --resume out`);
-  const differences = identityDifferences((await loadCheckpoint(last.folder)).identity, identity);
-  if (differences.length > 0 && !force) {
-    throw new CheckpointError(
-      `train: the checkpoint at step ${last.step} was made with another ${differences.join(' and another ')}; restore the configuration, or go on all the same with --force`,
-    );
-  }
-  return last.folder;
 }
 
 /**
@@ -180,45 +90,38 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
     toClose.push(run.close);
     const { device, reason } = await selectDevice(config.device);
     toClose.push(() => device.dispose());
-    const model = await createModel(device, config, run);
-    toClose.push(() => model.dispose());
-    const estimate = estimateTraining(config, model, run.source.length);
     say(`device: ${reason}`);
-    say(`${estimate.parameters} parameters, ${run.describe}, about ${estimate.gigabytes.toFixed(2)} GB on the device`);
+    const tellSize = (parameters: number, bytes: number): void =>
+      say(`${parameters} parameters, ${run.describe}, ${(bytes / 1e9).toPrecision(3)} GB on the device`);
     if (options.dryRun) {
+      const { parameters, bytes } = await estimateTraining(device, config, run);
+      tellSize(parameters, bytes);
+      const owner = await runOwner(config.outDir);
+      if (owner !== undefined)
+        say(`${config.outDir} is in use by process ${owner}: until it ends, training is refused`);
       options.stdout.write(resolved);
       return;
     }
+    const model = await createModel(device, config, run);
+    toClose.push(() => model.dispose());
     const identity: RunIdentity = {
       model: model.description,
       tokenizer: run.tokenizer?.fingerprint ?? 'none',
       data: run.fingerprint,
     };
-    const from = await checkpointToResume(config, identity, options);
-    const step = from === undefined ? 0 : (await loadCheckpoint(from)).step;
+    const from = await checkpointToResume(config.outDir, identity, options);
+    const step = from?.step ?? 0;
     await writeFile(join(config.outDir, RESOLVED), resolved);
     const log = await MetricsLog.open(config.outDir, step);
     const tensorboard = config.logger.tensorboard ? await TensorBoardLog.open(config.outDir, step) : undefined;
     if (tensorboard) toClose.push(() => tensorboard.close());
-    const { maxSteps } = config.train;
-    line = new ProgressLine(progressStream, { maxSteps, step, signal: options.signal });
-    toClose.push(() => line?.close());
-    const { train: sizes, optimizer } = config;
-    const engine = new Engine(model, {
-      rows: sizes.microBatchSize,
-      length: run.source.length,
-      accumulation: sizes.globalBatchSize / sizes.microBatchSize,
-      lr: optimizer.lr,
-      betas: [optimizer.beta1, optimizer.beta2],
-      eps: optimizer.eps,
-      weightDecay: optimizer.weightDecay,
-      maxNorm: sizes.maxNorm,
-      dropout: sizes.dropout,
-      recompute: sizes.recompute,
-      carried: config.data?.packing === 'carried',
-      seed: config.seed,
-    });
+    const engine = createEngine(config, model, run.source.length);
     toClose.push(() => engine.dispose());
+    prepareEngine(engine, run);
+    const parameters = countParameters(model);
+    tellSize(parameters, device.liveBuffers().bytes);
+    line = new ProgressLine(progressStream, { maxSteps: config.train.maxSteps, step, signal: options.signal });
+    toClose.push(() => line?.close());
     if (from === undefined) await removeCheckpoints(config.outDir);
     else say(`resuming from step ${step}`);
     const result = await train(
@@ -252,7 +155,11 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
     say(
       `trained ${result.step} steps; the model is in ${folder}${result.best === undefined ? '' : `, the best (validation ${result.best.toFixed(4)} nats per token) in ${join(config.outDir, 'best')}`}`,
     );
-    if (config.logger.report) await writeRunReport(config, estimate.parameters, device.name, say);
+    if (config.logger.report) {
+      const metrics = await readMetrics(config.outDir);
+      const contents = { title: config.outDir, config: resolved, metrics, parameters, device: device.name };
+      say(`report: ${await writeReport(config.outDir, contents)}`);
+    }
   } finally {
     for (const close of toClose.reverse()) await close();
   }
@@ -265,22 +172,4 @@ function tellEvaluation(metrics: StepMetrics, say: (line: string) => void): void
     say(`step ${step}: accuracy at lengths ${range}: ${(100 * value).toFixed(1)} %`);
   }
   for (const { prompt, text } of samples ?? []) say(`  ${prompt}${text.replaceAll('\n', '\n  ')}`);
-}
-
-async function writeRunReport(
-  config: TrainerConfig,
-  parameters: number,
-  device: string,
-  say: (line: string) => void,
-): Promise<void> {
-  const { readMetrics } = await import('../metrics/metrics-log.ts');
-  const { writeReport } = await import('../metrics/html-report.ts');
-  const path = await writeReport(config.outDir, {
-    title: config.outDir,
-    config: stringify(configFields(config)),
-    metrics: await readMetrics(config.outDir),
-    parameters,
-    device,
-  });
-  say(`report: ${path}`);
 }

@@ -65,7 +65,7 @@ export function configFields(config: TrainerConfig): Record<string, unknown> {
   return withoutUndefined(fields);
 }
 
-function snakeCase(options: Readonly<Record<string, number>>): Record<string, number> {
+function snakeCase(options: Readonly<Record<string, number | boolean>>): Record<string, number | boolean> {
   return Object.fromEntries(
     Object.entries(options).map(([name, value]) => [
       name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),

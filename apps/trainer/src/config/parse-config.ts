@@ -1,6 +1,7 @@
 import { ConfigError, DEVICE_CHOICES } from '@xlstm/device';
-import { createSchedule, SCHEDULES } from '@xlstm/tensor';
+import { SCHEDULES } from '@xlstm/tensor';
 import { Fields } from '@xlstm/xlstm-core';
+import { checkConfig } from './check-config.ts';
 import type {
   DataConfig,
   ModelConfig,
@@ -48,6 +49,9 @@ function parseModel(fields: Fields): ModelConfig {
   }
   if ('vocab_size' in rest) {
     throw new ConfigError('config: model.vocab_size follows from the tokenizer or the task; leave it out');
+  }
+  if (kind === 'xlstm-core' && 'dropout' in rest) {
+    throw new ConfigError('config: model.dropout is train.dropout here; set that');
   }
   return { kind, fields: rest };
 }
@@ -125,12 +129,14 @@ function parseTask(fields: Fields): TaskConfig | undefined {
   });
 }
 
-/** Snake-case numbers, which the task itself checks. */
-function taskOptions(raw: unknown): Record<string, number> {
-  const options: Record<string, number> = {};
+/** Snake-case numbers and switches, which the task itself checks. */
+function taskOptions(raw: unknown): Record<string, number | boolean> {
+  const options: Record<string, number | boolean> = {};
   for (const [name, value] of Object.entries((raw ?? {}) as Record<string, unknown>)) {
-    if (typeof value !== 'number') {
-      throw new ConfigError(`config: task.options.${name} must be a number, got ${JSON.stringify(value)}`);
+    if (typeof value !== 'number' && typeof value !== 'boolean') {
+      throw new ConfigError(
+        `config: task.options.${name} must be a number or true or false, got ${JSON.stringify(value)}`,
+      );
     }
     options[name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())] = value;
   }
@@ -163,19 +169,6 @@ function parseTrain(fields: Fields): TrainerConfig['train'] {
       recompute: own.boolean('recompute', false),
     };
   });
-}
-
-/** What a schedule refuses is known before anything is read or written. */
-function checkSchedule({ train, optimizer, schedule }: TrainerConfig): void {
-  const { name, warmupSteps, finalLr, cooldownSteps } = schedule;
-  try {
-    createSchedule(name, { peak: optimizer.lr, steps: train.maxSteps, warmupSteps, final: finalLr, cooldownSteps });
-  } catch (cause) {
-    throw new ConfigError(
-      `config: schedule.warmup_steps and schedule.cooldown_steps must fit into train.max_steps, and schedule.final_lr be at most optimizer.lr: ${(cause as Error).message}`,
-      { cause },
-    );
-  }
 }
 
 /**
@@ -235,24 +228,6 @@ export function parseTrainerConfig(raw: unknown): TrainerConfig {
     })),
   };
   fields.refuseUnknown();
-  checkSchedule(config);
-  if ((config.data === undefined) === (config.task === undefined)) {
-    throw new ConfigError(
-      'config: give either data (a folder of text) or task (a synthetic task), not both and not none',
-    );
-  }
-  if (config.model.kind === 'xlstm-core' && config.data?.resetStatesAtDocuments) {
-    throw new ConfigError(
-      'config: data.reset_states_at_documents needs model.kind xlstm-large: an sLSTM remembers through more than its gates',
-    );
-  }
-  if (config.model.kind === 'xlstm-core' && config.data?.packing === 'carried') {
-    throw new ConfigError('config: data.packing carried needs model.kind xlstm-large; take shuffled for xlstm-core');
-  }
-  if (config.data?.packing === 'carried' && train.initialBatchSize !== train.globalBatchSize) {
-    throw new ConfigError(
-      'config: train.initial_batch_size needs data.packing shuffled: rows that carry their state are always the same number',
-    );
-  }
+  checkConfig(config);
   return config;
 }

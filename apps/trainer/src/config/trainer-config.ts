@@ -35,7 +35,7 @@ export interface TaskConfig {
   minLength: number;
   maxLength: number;
   /** Options of this task alone, such as `modulus`. */
-  options: Readonly<Record<string, number>>;
+  options: Readonly<Record<string, number | boolean>>;
   /** Shortest and longest sequence of each set that accuracy is measured on; the first is that of training. */
   evaluationRanges: readonly (readonly [number, number])[];
   /** Sequences of each set. */

@@ -1,5 +1,5 @@
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { CheckpointError } from '@xlstm/device';
 import { encodeFromFloat32 } from '@xlstm/device/dtypes';
 import { writeSafetensors } from '@xlstm/loaders';
@@ -90,6 +90,48 @@ async function writeSynced(path: string, value: unknown): Promise<void> {
   }
 }
 
+/** Undoes what a killed export left: what it had put aside takes its place again, what it had not finished goes. */
+async function clearUp(folder: string): Promise<void> {
+  const own = `${basename(folder)}.`;
+  const names = (await readdir(dirname(folder))).filter(
+    (name) => name.startsWith(own) && /\.\d+\.(tmp|old)$/.test(name),
+  );
+  for (const name of names) {
+    const left = join(dirname(folder), name);
+    const isThere = await stat(folder).catch(() => undefined);
+    if (name.endsWith('.old') && !isThere) await rename(left, folder);
+    else await rm(left, { recursive: true, force: true });
+  }
+}
+
+/** Has a folder written under a temporary name, which then takes the place of what was there. */
+async function writeWholeFolder(folder: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = `${folder}.${process.pid}.tmp`;
+  const old = `${folder}.${process.pid}.old`;
+  try {
+    await mkdir(dirname(folder), { recursive: true });
+    await clearUp(folder);
+    await mkdir(temporary);
+    await write(temporary);
+    await rename(folder, old).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    try {
+      await rename(temporary, folder);
+    } catch (error) {
+      await rename(old, folder).catch(() => {});
+      throw error;
+    }
+    await rm(old, { recursive: true, force: true });
+  } catch (cause) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => {});
+    throw new CheckpointError(
+      `export: cannot write ${folder}: ${(cause as Error).message}; make room or choose another folder`,
+      { cause },
+    );
+  }
+}
+
 /**
  * Writes a folder that `xlstm generate --model` and Hugging Face's transformers load: whole or not at all, in the place
  * of what was there.
@@ -97,12 +139,7 @@ async function writeSynced(path: string, value: unknown): Promise<void> {
  * @throws CheckpointError when the disk refuses; a folder that was there is as it was.
  */
 export async function exportHuggingFace(folder: string, model: ExportedModel): Promise<void> {
-  const temporary = `${folder}.${process.pid}.tmp`;
-  const old = `${folder}.${process.pid}.old`;
-  try {
-    await mkdir(dirname(folder), { recursive: true });
-    await rm(temporary, { recursive: true, force: true });
-    await mkdir(temporary);
+  await writeWholeFolder(folder, async (temporary) => {
     const tensors = [];
     for await (const { name, shape, data } of model.weights) {
       tensors.push(
@@ -127,21 +164,15 @@ export async function exportHuggingFace(folder: string, model: ExportedModel): P
         add_bos_token: true,
       });
     }
-    await rename(folder, old).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
-    await rename(temporary, folder);
-    await rm(old, { recursive: true, force: true });
-  } catch (cause) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => {});
-    throw new CheckpointError(
-      `export: cannot write ${folder}: ${(cause as Error).message}; make room or choose another folder`,
-      { cause },
-    );
-  }
+  });
 }
 
-/** Writes a core model's weights and configuration, which the reference's `xlstm` package reads. */
+/**
+ * Writes a core model's weights and configuration, which the reference's `xlstm` package reads: whole or not at all, in the
+ * place of what was there.
+ *
+ * @throws CheckpointError when the disk refuses; a folder that was there is as it was.
+ */
 export async function exportCore(
   folder: string,
   model: {
@@ -150,17 +181,11 @@ export async function exportCore(
     tokenizerJson?: string | undefined;
   },
 ): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
+  await writeWholeFolder(folder, async (temporary) => {
     const tensors = [];
     for await (const { name, shape, data } of model.weights) tensors.push({ name, shape, dtype: 'F32' as const, data });
-    await writeSafetensors(join(folder, 'model.safetensors'), tensors);
-    await writeFile(join(folder, 'config.json'), `${JSON.stringify(model.config, null, 2)}\n`);
-    if (model.tokenizerJson !== undefined) await writeFile(join(folder, 'tokenizer.json'), model.tokenizerJson);
-  } catch (cause) {
-    throw new CheckpointError(
-      `export: cannot write ${folder}: ${(cause as Error).message}; make room or choose another folder`,
-      { cause },
-    );
-  }
+    await writeSafetensors(join(temporary, 'model.safetensors'), tensors);
+    await writeSynced(join(temporary, 'config.json'), model.config);
+    if (model.tokenizerJson !== undefined) await writeSynced(join(temporary, 'tokenizer.json'), model.tokenizerJson);
+  });
 }

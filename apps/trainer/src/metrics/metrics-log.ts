@@ -11,6 +11,8 @@ export interface StepMetrics {
   tokensPerSecond: number;
   /** Tokens trained on so far. */
   tokens: number;
+  /** The kind of device, in the first step of a run and in the first after each resume. */
+  device?: string;
   validationLoss?: number;
   accuracy?: Readonly<Record<string, number>>;
   samples?: readonly { prompt: string; text: string }[];

@@ -1,7 +1,51 @@
-import { Arena, CheckpointError, type Device } from '@xlstm/device';
+import { Arena, CheckpointError, type Device, type DeviceBuffer } from '@xlstm/device';
 import { Scope, sampleToken, Tensor, type TrainableParameter } from '@xlstm/tensor';
-import { XLSTMLMModel } from '@xlstm/xlstm-core';
+import { XLSTMLMModel, type XlstmCoreState } from '@xlstm/xlstm-core';
 import type { CarriedState, ContinueOptions, HostTensor, PassOptions, TrainableModel } from './trainable-model.ts';
+
+/** States of a batch's rows: of every block its convolution's last inputs and its cell's memory. */
+class CoreState implements CarriedState {
+  readonly state: XlstmCoreState;
+  readonly #device: Device;
+
+  constructor(model: XLSTMLMModel, rows: number) {
+    this.state = model.createState(rows);
+    this.#device = model.device;
+  }
+
+  restart(rows: Uint8Array): void {
+    for (const [row, restarts] of rows.entries()) if (restarts) this.state.resetSequence(row);
+  }
+
+  async read(): Promise<HostTensor[]> {
+    const tensors: HostTensor[] = [];
+    for (const { name, buffer } of this.#buffers()) {
+      const data = (await this.#device.read(buffer)) as Float32Array;
+      tensors.push({ name, shape: [data.length], data });
+    }
+    return tensors;
+  }
+
+  write(tensors: ReadonlyMap<string, Float32Array>): void {
+    const buffers = this.#buffers();
+    for (const { name, buffer } of buffers) {
+      if (tensors.get(name)?.length === buffer.length) continue;
+      throw new CheckpointError(`resume: the carried ${name} is missing or of another shape; carry the same rows`);
+    }
+    for (const { name, buffer } of buffers) this.#device.upload(buffer, tensors.get(name)!);
+  }
+
+  dispose(): void {
+    this.state.dispose();
+  }
+
+  #buffers(): { name: string; buffer: DeviceBuffer }[] {
+    return this.state.blocks.flatMap(({ conv, cell }, block) => [
+      ...(conv ? [{ name: `inputs.${block}`, buffer: conv.buffer }] : []),
+      { name: `state.${block}`, buffer: cell },
+    ]);
+  }
+}
 
 /** The first paper's language model as the trainer sees it. */
 export class CoreTrainable implements TrainableModel {
@@ -27,16 +71,17 @@ export class CoreTrainable implements TrainableModel {
     return this.model.parameters();
   }
 
-  loss(scope: Scope, tokens: Tensor, targets: Tensor, { dropout, recompute }: PassOptions): Tensor {
-    return this.model.loss(scope, tokens, targets, { dropout: dropout?.seed, recompute });
+  loss(scope: Scope, tokens: Tensor, targets: Tensor, { dropout, recompute, carried }: PassOptions): Tensor {
+    const state = carried instanceof CoreState ? carried.state : undefined;
+    return this.model.loss(scope, tokens, targets, { dropout: dropout?.seed, recompute, state });
   }
 
   logits(scope: Scope, tokens: Tensor): Tensor {
     return this.model.forward(scope, tokens);
   }
 
-  createCarriedState(): CarriedState {
-    throw new CheckpointError('xlstm-core: states are not carried from batch to batch; take data.packing shuffled');
+  createCarriedState(rows: number): CarriedState {
+    return new CoreState(this.model, rows);
   }
 
   async *readWeights(): AsyncIterable<HostTensor> {

@@ -23,6 +23,13 @@ export interface EngineOptions {
   seed: number;
 }
 
+/** Most probable next tokens after `tokens`, both `[rows, length]`. */
+interface Prediction {
+  readonly program: Program;
+  readonly tokens: Tensor;
+  readonly ids: Tensor;
+}
+
 /** What a step did. */
 export interface StepResult {
   /** Mean over the micro batches, before the update. */
@@ -54,7 +61,7 @@ export class Engine {
   /** Made at the first evaluation. */
   #evaluation: Program | undefined;
   /** By shape. */
-  readonly #predictions = new Map<string, { program: Program; tokens: Tensor; ids: Tensor }>();
+  readonly #predictions = new Map<string, Prediction>();
 
   constructor(model: TrainableModel, options: EngineOptions) {
     this.model = model;
@@ -127,20 +134,26 @@ export class Engine {
     return { loss, gradientNorm: await this.#optimizer.gradientNorm() };
   }
 
-  /** Mean loss over batches, each token that counts counting alike; nothing is trained. */
-  async evaluate(batches: AsyncIterable<Batch> | Iterable<Batch>): Promise<{ loss: number; tokens: number }> {
+  /** Records what `evaluate` replays, once. */
+  prepareEvaluation(): Program {
     this.#evaluation ??= this.#device.record(() => {
       const scope = new Scope(this.#arena);
       const loss = this.model.loss(scope, this.#tokens, this.#targets, {});
       this.#device.copy(loss.buffer, this.#loss.buffer);
       scope.dispose();
     }, 'evaluation');
+    return this.#evaluation;
+  }
+
+  /** Mean loss over batches, each token that counts counting alike; nothing is trained. */
+  async evaluate(batches: AsyncIterable<Batch> | Iterable<Batch>): Promise<{ loss: number; tokens: number }> {
+    const program = this.prepareEvaluation();
     let sum = 0;
     let tokens = 0;
     for await (const batch of batches) {
       this.#device.upload(this.#tokens.buffer, batch.tokens);
       this.#device.upload(this.#targets.buffer, batch.targets);
-      this.#evaluation.run();
+      program.run();
       const counted = batch.targets.reduce((count, target) => count + (target === IGNORE ? 0 : 1), 0);
       sum += counted === 0 ? 0 : counted * (await this.#device.read(this.#loss.buffer))[0]!;
       tokens += counted;
@@ -148,11 +161,17 @@ export class Engine {
     return { loss: tokens === 0 ? Number.NaN : sum / tokens, tokens };
   }
 
-  /** The most probable next token after each of `tokens [rows, length]`; rows and length may be any. */
-  async predict(tokens: Int32Array, rows: number, length: number): Promise<Int32Array> {
+  /** Records what `predict` replays for a shape, once. */
+  preparePrediction(rows: number, length: number): Prediction {
     const shape = `${rows} x ${length}`;
     const prediction = this.#predictions.get(shape) ?? this.#recordPrediction(rows, length);
     this.#predictions.set(shape, prediction);
+    return prediction;
+  }
+
+  /** The most probable next token after each of `tokens [rows, length]`; rows and length may be any. */
+  async predict(tokens: Int32Array, rows: number, length: number): Promise<Int32Array> {
+    const prediction = this.preparePrediction(rows, length);
     this.#device.upload(prediction.tokens.buffer, tokens);
     prediction.program.run();
     return (await this.#device.read(prediction.ids.buffer)) as Int32Array;
@@ -194,7 +213,7 @@ export class Engine {
     tape.dispose();
   }
 
-  #recordPrediction(rows: number, length: number): { program: Program; tokens: Tensor; ids: Tensor } {
+  #recordPrediction(rows: number, length: number): Prediction {
     const make = (label: string) => new Tensor(this.#arena.alloc('i32', rows * length, label), [rows, length]);
     const [tokens, ids] = [make('tokens to predict from'), make('predictions')];
     const program = this.#device.record(() => {

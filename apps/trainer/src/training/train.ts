@@ -2,7 +2,6 @@ import { CheckpointError, ConfigError, NumericsError } from '@xlstm/device';
 import { createSchedule } from '@xlstm/tensor';
 import {
   type Checkpoint,
-  loadCheckpoint,
   pruneCheckpoints,
   type RunIdentity,
   saveCheckpoint,
@@ -45,6 +44,16 @@ interface Progress {
   tokens: number;
   /** The step of the last checkpoint on disk. */
   saved: number;
+  /** What was trained on last in this process. */
+  batch?: Batch;
+}
+
+function notFinite({ step, saved }: Progress, reason: string, cause?: unknown): NumericsError {
+  const advice =
+    saved > 0
+      ? `the last checkpoint is kept (step ${saved}); lower optimizer.lr or train.max_norm and resume from it`
+      : 'there is no checkpoint yet; lower optimizer.lr or train.max_norm and start again';
+  return new NumericsError(`train: step ${step} is not finite: ${reason}; ${advice}`, { cause });
 }
 
 async function readAll(tensors: AsyncIterable<HostTensor>): Promise<HostTensor[]> {
@@ -63,23 +72,45 @@ async function takeCheckpoint({ engine, source, identity }: TrainingRun, progres
     weights: await readAll(engine.model.readWeights()),
     optimizer: await engine.readOptimizer(),
     carried: await Promise.all(engine.carried.map((state) => state.read())),
+    device: { kind: engine.model.device.kind, name: engine.model.device.name },
   };
 }
 
+/**
+ * Writes a checkpoint unless this step's is there.
+ *
+ * @throws NumericsError, and writes nothing, when the last step left a model that predicts no number any more.
+ */
 async function save(run: TrainingRun, progress: Progress): Promise<void> {
   if (progress.saved === progress.step) return;
-  await saveCheckpoint(run.config.outDir, await takeCheckpoint(run, progress));
+  const { engine } = run;
+  if (progress.batch) {
+    // The loss of a step is of the weights before it: finite says nothing of those that are to be kept.
+    const { loss, tokens } = await engine.evaluate([progress.batch]);
+    if (tokens > 0 && !Number.isFinite(loss)) {
+      throw notFinite(progress, `the loss after step ${progress.step} is ${loss}`);
+    }
+  }
+  try {
+    await saveCheckpoint(run.config.outDir, await takeCheckpoint(run, progress));
+  } catch (error) {
+    throw error instanceof NumericsError ? notFinite(progress, error.message, error) : error;
+  }
   progress.saved = progress.step;
   await pruneCheckpoints(run.config.outDir, run.config.checkpoint.keep);
 }
 
 /** Puts a run where a checkpoint left it. */
-async function resume(run: TrainingRun, folder: string): Promise<Progress> {
-  const checkpoint = await loadCheckpoint(folder);
+async function resume(run: TrainingRun, checkpoint: Checkpoint): Promise<Progress> {
   const { engine } = run;
   const beginning = run.source.position();
-  engine.model.writeWeights(new Map(checkpoint.weights.map((tensor) => [tensor.name, tensor])));
-  engine.writeOptimizer(checkpoint.optimizer);
+  const same = await takeOverWeights(run, checkpoint);
+  const { device } = engine.model;
+  if (checkpoint.device && checkpoint.device.kind !== device.kind) {
+    run.say(
+      `the checkpoint was made on ${checkpoint.device.kind} (${checkpoint.device.name}), this run goes on on ${device.kind} (${device.name}): the same up to rounding, not bit for bit`,
+    );
+  }
   try {
     await run.source.seek(checkpoint.position);
     for (const [micro, state] of engine.carried.entries()) {
@@ -90,7 +121,33 @@ async function resume(run: TrainingRun, folder: string): Promise<Progress> {
     run.say('the checkpoint is of other data or other rows: the data begins anew');
     await run.source.seek(beginning);
   }
-  return { step: checkpoint.step, best: checkpoint.best, tokens: checkpoint.tokens, saved: checkpoint.step };
+  const { step, best, tokens } = checkpoint;
+  return { step, best: same ? best : undefined, tokens, saved: step };
+}
+
+/**
+ * Weights and moments of a checkpoint; of another model's, where that is forced, the weights that fit.
+ *
+ * @returns whether the checkpoint is of the same model
+ */
+async function takeOverWeights({ engine, forced, say }: TrainingRun, checkpoint: Checkpoint): Promise<boolean> {
+  const { model } = engine;
+  const saved = new Map(checkpoint.weights.map((tensor) => [tensor.name, tensor]));
+  if (forced) {
+    const own = await readAll(model.readWeights());
+    const fits = ({ name, shape }: HostTensor): boolean => `${saved.get(name)?.shape}` === `${shape}`;
+    const fitting = own.filter(fits).length;
+    if (fitting < own.length || own.length < saved.size) {
+      say(
+        `the checkpoint is of another model: ${fitting} of its ${saved.size} tensors are taken over, ${own.length - fitting} begin anew, and so do the optimiser's moments`,
+      );
+      model.writeWeights(new Map(own.map((tensor) => [tensor.name, fits(tensor) ? saved.get(tensor.name)! : tensor])));
+      return false;
+    }
+  }
+  model.writeWeights(saved);
+  engine.writeOptimizer(checkpoint.optimizer);
+  return true;
 }
 
 /** Sequences of a step: from `initial_batch_size` evenly up to `global_batch_size`, in whole micro batches. */
@@ -125,12 +182,12 @@ async function nextBatches({ source, config }: TrainingRun, sequences: number): 
  * Trains until `max_steps`, or until the signal is aborted: then the step in progress is finished, a checkpoint is
  * written and the reason thrown, so that a resumed run goes on as if nothing had happened.
  *
- * @param from a checkpoint folder to go on from
+ * @param from a checkpoint to go on from
  * @returns the last step and the best validation loss
  * @throws NumericsError when a gradient is not finite, naming step and tensor: the last good checkpoint is kept; CheckpointError
  * when the disk refuses; `signal.reason` when aborted.
  */
-export async function train(run: TrainingRun, from?: string): Promise<{ step: number; best: number | undefined }> {
+export async function train(run: TrainingRun, from?: Checkpoint): Promise<{ step: number; best: number | undefined }> {
   const { config, engine, log, signal } = run;
   const { maxSteps } = config.train;
   const schedule = createSchedule(config.schedule.name, {
@@ -147,18 +204,18 @@ export async function train(run: TrainingRun, from?: string): Promise<{ step: nu
       await save(run, progress);
       throw signal.reason;
     }
+    const isFirst = progress.batch === undefined;
     const started = performance.now();
     const lr = schedule(progress.step);
     const sequences = batchSizeAt(progress.step, config.train);
     let result: Awaited<ReturnType<Engine['step']>>;
     try {
-      result = await engine.step(await nextBatches(run, sequences), lr);
+      const batches = await nextBatches(run, sequences);
+      progress.batch = batches.at(-1)!;
+      result = await engine.step(batches, lr);
     } catch (error) {
       if (!(error instanceof NumericsError)) throw error;
-      throw new NumericsError(
-        `train: step ${progress.step + 1} is not finite: ${error.message}; ${progress.saved > 0 ? `the last checkpoint is kept (step ${progress.saved}); lower optimizer.lr or train.max_norm and resume from it` : 'there is no checkpoint yet; lower optimizer.lr or train.max_norm and start again'}`,
-        { cause: error },
-      );
+      throw notFinite({ ...progress, step: progress.step + 1 }, error.message, error);
     }
     progress.step++;
     progress.tokens += sequences * run.source.length;
@@ -171,6 +228,7 @@ export async function train(run: TrainingRun, from?: string): Promise<{ step: nu
       tokens: progress.tokens,
     };
     const last = progress.step === maxSteps;
+    if (isFirst) metrics.device = engine.model.device.kind;
     if (last || progress.step % config.eval.interval === 0) {
       Object.assign(metrics, await run.evaluate(progress.step));
       const { validationLoss } = metrics;

@@ -5,8 +5,10 @@ import type { Scope, Tensor } from '@xlstm/tensor';
 export interface LayerState {
   /** The last K−1 inputs of the causal convolution, `[B, K−1, width]`; absent without convolution. */
   conv: Tensor | undefined;
-  /** The cell's state. */
+  /** The cell's state: planes one after another, each of which begins with the batch. */
   cell: DeviceBuffer;
+  /** Elements of each plane of `cell` that belong to one sequence. */
+  cellPlanes: readonly number[];
 }
 
 /** What a forward pass may be given besides its input. */

@@ -120,7 +120,7 @@ export class MlstmLayer implements Layer {
             [batch, K - 1, innerDim],
           )
         : undefined;
-    return { conv, cell };
+    return { conv, cell, cellPlanes: [NH * DH * DH, NH * DH, NH] };
   }
 
   #get(name: string): Tensor {

@@ -115,6 +115,7 @@ export class SlstmLayer implements Layer {
     return {
       conv: K > 1 ? new Tensor(owned(batch * (K - 1) * D, 'inputs'), [batch, K - 1, D]) : undefined,
       cell: owned(slstmStateLength({ B: batch, NH, DH: D / NH }), 'state'),
+      cellPlanes: [D, D, D, D],
     };
   }
 

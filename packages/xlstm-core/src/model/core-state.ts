@@ -55,6 +55,33 @@ export class XlstmCoreState implements Disposable {
     this.position = 0;
   }
 
+  /**
+   * Forgets the past of one sequence; the others keep theirs.
+   *
+   * @param sequence its place in the batch
+   * @throws ShapeError when there is none at that place.
+   */
+  resetSequence(sequence: number): void {
+    this.assertUsable('state.resetSequence', this.batch);
+    if (!Number.isInteger(sequence) || sequence < 0 || sequence >= this.batch) {
+      throw new ShapeError(
+        `state.resetSequence: the state is of ${this.batch} sequences, so the place must be an integer of 0 … ${this.batch - 1}, got ${sequence}`,
+      );
+    }
+    for (const { conv, cell, cellPlanes } of this.blocks) {
+      if (conv) this.#clear(conv.buffer, [(conv.rows * conv.cols) / this.batch], sequence);
+      this.#clear(cell, cellPlanes, sequence);
+    }
+  }
+
+  #clear(buffer: DeviceBuffer, planes: readonly number[], sequence: number): void {
+    let start = 0;
+    for (const width of planes) {
+      this.device.upload(buffer, new Float32Array(width), start + sequence * width);
+      start += this.batch * width;
+    }
+  }
+
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;

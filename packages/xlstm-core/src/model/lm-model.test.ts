@@ -284,7 +284,7 @@ await describeDevices('XLSTMLMModel', (device, kind) => {
 
   it('gives a state back when the device refuses a part of it', () => {
     const before = device.liveBuffers();
-    const made = () => ({ conv: undefined, cell: device.alloc('fp32', 4) });
+    const made = () => ({ conv: undefined, cell: device.alloc('fp32', 4), cellPlanes: [4] });
     const refuse = () => {
       throw new RangeError('no room');
     };
