@@ -1,5 +1,7 @@
 import { Arena, type DeviceBuffer, type Program } from '@xlstm/device';
-import { type SamplingOptions, Scope, sampleToken, Tensor } from '@xlstm/tensor';
+import { type SamplingOptions, Scope, sampleRows, sampleToken, Tensor } from '@xlstm/tensor';
+import type { RowSampling } from './inference/row-sampling.ts';
+import type { StepRunner } from './inference/step-runner.ts';
 import { lastLogits, type XLSTMLarge } from './model.ts';
 import type { XlstmState } from './state.ts';
 
@@ -9,11 +11,16 @@ export interface DecoderOptions {
   promptIds: ArrayLike<number>;
 }
 
+/** Options of a `Decoder` whose sequences are each sampled in their own way, which may change between steps. */
+export interface DecoderRowsOptions {
+  rows: RowSampling;
+}
+
 /**
  * The recurrent step, recorded: `sample` draws the next token from the state's logits on the device, `advance` reads
  * that token into the state. Two replays a token; one token id comes back to the host.
  */
-export class Decoder implements Disposable {
+export class Decoder implements StepRunner, Disposable {
   readonly #state: XlstmState;
   readonly #arena: Arena;
   readonly #scope: Scope;
@@ -22,7 +29,7 @@ export class Decoder implements Disposable {
   #sample: Program | undefined;
   #advance: Program | undefined;
 
-  constructor(model: XLSTMLarge, state: XlstmState, options: DecoderOptions) {
+  constructor(model: XLSTMLarge, state: XlstmState, options: DecoderOptions | DecoderRowsOptions) {
     const { device, config } = model;
     const { batch } = state;
     this.#state = state;
@@ -35,24 +42,13 @@ export class Decoder implements Disposable {
         return buffer;
       };
       this.#token = own('i32', batch, 'token');
-      const counter = new Tensor(own('u32', batch, 'random counter'), [batch]);
-      let seen: Tensor | undefined;
-      if ((options.sampling.repetitionPenalty ?? 1) !== 1) {
-        const marks = new Uint32Array(batch * config.vocabSize);
-        for (let at = 0; at < options.promptIds.length; at++) {
-          for (let b = 0; b < batch; b++) marks[b * config.vocabSize + options.promptIds[at]!] = 1;
-        }
-        seen = new Tensor(own('u32', marks.length, 'seen tokens'), [batch, config.vocabSize]);
-        device.upload(seen.buffer, marks);
-      }
       const token = new Tensor(this.#token, [batch]);
-      this.#sample = device.record(() => {
-        sampleToken(
-          this.#scope,
-          { logits: lastLogits(state), token, counter, ...(seen ? { seen } : {}) },
-          options.sampling,
-        );
-      }, 'sample');
+      const tensors = { logits: lastLogits(state), token };
+      const draw =
+        'rows' in options
+          ? () => sampleRows(this.#scope, { ...tensors, ...options.rows.tensors })
+          : this.#drawAlike(tensors, own, options);
+      this.#sample = device.record(draw, 'sample');
       const { position } = state;
       this.#advance = device.record(() => {
         const hidden = model.forward(this.#scope, token.reshape([batch, 1]), state);
@@ -65,6 +61,26 @@ export class Decoder implements Disposable {
       this.dispose();
       throw error;
     }
+  }
+
+  /** The launch that samples all sequences in one way. */
+  #drawAlike(
+    tensors: { logits: Tensor; token: Tensor },
+    own: (dtype: 'u32', length: number, label: string) => DeviceBuffer,
+    { sampling, promptIds }: DecoderOptions,
+  ): () => void {
+    const { device, batch, config } = this.#state;
+    const counter = new Tensor(own('u32', batch, 'random counter'), [batch]);
+    let seen: Tensor | undefined;
+    if ((sampling.repetitionPenalty ?? 1) !== 1) {
+      const marks = new Uint32Array(batch * config.vocabSize);
+      for (let at = 0; at < promptIds.length; at++) {
+        for (let b = 0; b < batch; b++) marks[b * config.vocabSize + promptIds[at]!] = 1;
+      }
+      seen = new Tensor(own('u32', marks.length, 'seen tokens'), [batch, config.vocabSize]);
+      device.upload(seen.buffer, marks);
+    }
+    return () => sampleToken(this.#scope, { ...tensors, counter, ...(seen ? { seen } : {}) }, sampling);
   }
 
   /** Kernel launches per token. */
