@@ -2,6 +2,7 @@ import { createCpuDevice, OptionError, StateError } from '@xlstm/device';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import { expect, it } from 'vitest';
 import { type GenerateOutcome, generateTokens } from '../generate.ts';
+import type { TokenLogprobs } from '../logprobs.ts';
 import type { XLSTMLarge } from '../model.ts';
 import { randomModel } from '../testing/random-model.ts';
 import { generateBatch } from './batch-generate.ts';
@@ -110,7 +111,7 @@ await describeDevices('generateBatch', (device) => {
   it('tells how likely tokens were, for those who ask', async () => {
     const model = await randomModel(device);
     const request = { promptIds: [0, 3], maxNewTokens: 3, temperature: 0, eosTokenIds: [] };
-    const expected = [];
+    const expected: TokenLogprobs[] = [];
     for await (const { logprobs } of generateTokens(model, { ...request, logprobs: 2 })) expected.push(logprobs!);
     const seen: unknown[] = [];
     const requests = [
@@ -124,7 +125,7 @@ await describeDevices('generateBatch', (device) => {
     });
     expect(seen).toHaveLength(3);
     expected.forEach(({ logprob, top }, at) => {
-      const got = seen[at] as (typeof expected)[number];
+      const got = seen[at] as TokenLogprobs;
       expect(got.logprob).toBeCloseTo(logprob, 4);
       expect(got.top.map(({ id }) => id)).toEqual(top.map(({ id }) => id));
     });
