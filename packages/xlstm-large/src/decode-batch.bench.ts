@@ -31,7 +31,9 @@ async function check(model: XLSTMLarge, batch: number): Promise<void> {
   for (const index of [0, batch - 1]) {
     for await (const { id } of generateTokens(model, requests[index]!)) {
       if (id === first.get(index)) continue;
-      throw new Error(`decode-batch: sequence ${index} begins with ${first.get(index)}, alone with ${id}; not timing it`);
+      throw new Error(
+        `decode-batch: sequence ${index} begins with ${first.get(index)}, alone with ${id}; not timing it`,
+      );
     }
   }
 }
