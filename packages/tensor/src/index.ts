@@ -76,13 +76,22 @@ export {
   rmsNormBackward,
   rmsNormBackwardKernel,
 } from './kernels/rms-norm-backward/index.ts';
+
 export { type HalfTensor, roundToHalf, roundToHalfKernel } from './kernels/round-to-half/index.ts';
-export { type SampleTensors, sampleKernel, sampleToken } from './kernels/sample/index.ts';
+export {
+  type SampleRowsTensors,
+  type SampleTensors,
+  sampleKernel,
+  sampleRows,
+  sampleToken,
+  samplingSettings,
+} from './kernels/sample/index.ts';
 export {
   type CheckedSamplingOptions,
   checkSamplingOptions,
   type SamplingOptions,
 } from './kernels/sample/options.ts';
+export { SETTINGS_WORDS } from './kernels/sample/settings.ts';
 export { softCap, softCapInPlace, softCapKernel } from './kernels/soft-cap/index.ts';
 export {
   type SoftCapBackwardInputs,

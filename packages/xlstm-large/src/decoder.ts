@@ -1,6 +1,8 @@
 import { Arena, type DeviceBuffer, type Program } from '@xlstm/device';
-import { type SamplingOptions, Scope, sampleToken, Tensor } from '@xlstm/tensor';
+import { type SamplingOptions, Scope, sampleRows, sampleToken, Tensor } from '@xlstm/tensor';
 import { queueFusedStep, servesFusedStep } from './inference/fused-step.ts';
+import type { RowSampling } from './inference/row-sampling.ts';
+import type { StepRunner } from './inference/step-runner.ts';
 import { lastLogits, type XLSTMLarge } from './model.ts';
 import { precisionOf } from './prefill.ts';
 import type { XlstmState } from './state.ts';
@@ -35,11 +37,16 @@ export function queueAdvance(model: XLSTMLarge, scope: Scope, token: Tensor, sta
   model.device.copy(logits.buffer, state.logits, 0, 0, state.logits.length);
 }
 
+/** Options of a `Decoder` whose sequences are each sampled in their own way, which may change between steps. */
+export interface DecoderRowsOptions {
+  rows: RowSampling;
+}
+
 /**
  * The recurrent step, recorded: `sample` draws the next token from the state's logits on the device, `advance` reads
  * that token into the state. Two replays a token; one token id comes back to the host.
  */
-export class Decoder implements Disposable {
+export class Decoder implements StepRunner, Disposable {
   readonly #state: XlstmState;
   readonly #arena: Arena;
   readonly #scope: Scope;
@@ -48,8 +55,8 @@ export class Decoder implements Disposable {
   #sample: Program | undefined;
   #advance: Program | undefined;
 
-  constructor(model: XLSTMLarge, state: XlstmState, options: DecoderOptions) {
-    const { device, config } = model;
+  constructor(model: XLSTMLarge, state: XlstmState, options: DecoderOptions | DecoderRowsOptions) {
+    const { device } = model;
     const { batch } = state;
     this.#state = state;
     this.#arena = new Arena(device, 'decode');
@@ -61,20 +68,12 @@ export class Decoder implements Disposable {
         return buffer;
       };
       this.#token = own('i32', batch, 'token');
-      const counter = new Tensor(own('u32', batch, 'random counter'), [batch]);
-      let seen: Tensor | undefined;
-      if ((options.sampling.repetitionPenalty ?? 1) !== 1) {
-        const marks = new Uint32Array(batch * config.vocabSize);
-        for (let at = 0; at < options.promptIds.length; at++) {
-          for (let b = 0; b < batch; b++) marks[b * config.vocabSize + options.promptIds[at]!] = 1;
-        }
-        seen = new Tensor(own('u32', marks.length, 'seen tokens'), [batch, config.vocabSize]);
-        device.upload(seen.buffer, marks);
-      }
       const token = new Tensor(this.#token, [batch]);
-      this.#sample = device.record(() => {
-        queueDraw(this.#scope, state, { token, counter, seen }, options.sampling);
-      }, 'sample');
+      const draw =
+        'rows' in options
+          ? () => sampleRows(this.#scope, { logits: lastLogits(state), token, ...options.rows.tensors })
+          : this.#drawAlike(token, own, options);
+      this.#sample = device.record(draw, 'sample');
       const { position } = state;
       this.#advance = device.record(() => queueAdvance(model, this.#scope, token, state), 'advance');
       // Recording runs nothing, so the state has not moved.
@@ -83,6 +82,27 @@ export class Decoder implements Disposable {
       this.dispose();
       throw error;
     }
+  }
+
+  /** The launch that samples all sequences in one way. */
+  #drawAlike(
+    token: Tensor,
+    own: (dtype: 'u32', length: number, label: string) => DeviceBuffer,
+    { sampling, promptIds }: DecoderOptions,
+  ): () => void {
+    const state = this.#state;
+    const { device, batch, config } = state;
+    const counter = new Tensor(own('u32', batch, 'random counter'), [batch]);
+    let seen: Tensor | undefined;
+    if ((sampling.repetitionPenalty ?? 1) !== 1) {
+      const marks = new Uint32Array(batch * config.vocabSize);
+      for (let at = 0; at < promptIds.length; at++) {
+        for (let b = 0; b < batch; b++) marks[b * config.vocabSize + promptIds[at]!] = 1;
+      }
+      seen = new Tensor(own('u32', marks.length, 'seen tokens'), [batch, config.vocabSize]);
+      device.upload(seen.buffer, marks);
+    }
+    return () => queueDraw(this.#scope, state, { token, counter, seen }, sampling);
   }
 
   /** Kernel launches per token. */

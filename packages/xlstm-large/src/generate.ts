@@ -63,42 +63,60 @@ export interface GenerateOutcome {
 
 const SAMPLING_KEYS = ['temperature', 'topK', 'topP', 'minP', 'repetitionPenalty', 'seed'] as const;
 
-function samplingOf(options: GenerateTokensOptions): SamplingOptions & { seed: number } {
+/** The sampling part of the options, checked, with a seed. */
+export function samplingOf(options: SamplingOptions, operation = 'generate'): SamplingOptions & { seed: number } {
   const sampling: Record<string, unknown> = {};
   for (const key of SAMPLING_KEYS) if (options[key] !== undefined) sampling[key] = options[key];
-  checkSamplingOptions('generate', sampling as SamplingOptions);
+  checkSamplingOptions(operation, sampling as SamplingOptions);
   const seed = sampling.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
   return { ...(sampling as SamplingOptions), seed: seed as number };
 }
 
 /** Types and ranges of what is not about sampling; callers without a type checker get words instead of a crash. */
-function checkOptions(model: XLSTMLarge, options: GenerateTokensOptions): void {
+export function checkOptions(model: XLSTMLarge, options: GenerateTokensOptions, operation = 'generate'): void {
   const { maxNewTokens = 0, logprobs = 0, eosTokenIds = [], signal, promptIds } = options;
   const { vocabSize } = model.config;
   if (!Number.isSafeInteger(maxNewTokens) || maxNewTokens < 0) {
-    throw new OptionError(`generate: maxNewTokens must be a non-negative integer, got ${String(maxNewTokens)}`);
+    throw new OptionError(`${operation}: maxNewTokens must be a non-negative integer, got ${String(maxNewTokens)}`);
   }
   if (!(Number.isInteger(logprobs) && logprobs >= 0 && logprobs <= 20)) {
-    throw new OptionError(`generate: logprobs must be an integer in 0…20, got ${String(logprobs)}`);
+    throw new OptionError(`${operation}: logprobs must be an integer in 0…20, got ${String(logprobs)}`);
   }
   const isId = (id: unknown) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize;
   if (!Array.isArray(eosTokenIds) || !eosTokenIds.every(isId)) {
     throw new OptionError(
-      `generate: eosTokenIds must be a list of token ids below ${vocabSize}, got ${JSON.stringify(eosTokenIds)}`,
+      `${operation}: eosTokenIds must be a list of token ids below ${vocabSize}, got ${JSON.stringify(eosTokenIds)}`,
     );
   }
   if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
-    throw new OptionError(`generate: signal must be an AbortSignal, got ${String(signal)}`);
+    throw new OptionError(`${operation}: signal must be an AbortSignal, got ${String(signal)}`);
   }
   for (const name of ['onPrefill', 'onEnd'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') {
-      throw new OptionError(`generate: ${name} must be a function, got ${String(options[name])}`);
+      throw new OptionError(`${operation}: ${name} must be a function, got ${String(options[name])}`);
     }
   }
   if (typeof promptIds?.length !== 'number' || typeof promptIds === 'string') {
-    throw new OptionError(`generate: the prompt must be text or a list of token ids, got ${String(promptIds)}`);
+    throw new OptionError(`${operation}: the prompt must be text or a list of token ids, got ${String(promptIds)}`);
   }
-  checkIds('generate', [promptIds], vocabSize);
+  checkIds(operation, [promptIds], vocabSize);
+}
+
+/** Whether there is something to go on from: a prompt, or a state of this model that has a past and one sequence. */
+export function checkPast(model: XLSTMLarge, options: GenerateTokensOptions, operation = 'generate'): void {
+  const { state, promptIds } = options;
+  if (state !== undefined && !(state instanceof XlstmState)) {
+    throw new OptionError(`${operation}: the state must be one of this model; make it with model.createState()`);
+  }
+  if (promptIds.length === 0 && !state?.position) {
+    throw new OptionError(
+      `${operation}: the prompt has no tokens; begin with the BOS id, or pass a state that has a past`,
+    );
+  }
+  if (state && state.batch !== 1) {
+    throw new OptionError(`${operation}: works on one sequence, the state has batch ${state.batch}`);
+  }
+  state?.assertFor(operation, model);
 }
 
 /**
@@ -119,16 +137,7 @@ export async function* generateTokens(
   const { promptIds, maxNewTokens = 256, signal, eosTokenIds = model.config.eosTokenIds, logprobs } = options;
   const sampling = samplingOf(options);
   checkOptions(model, options);
-  if (options.state !== undefined && !(options.state instanceof XlstmState)) {
-    throw new OptionError('generate: the state must be one of this model; make it with model.createState()');
-  }
-  if (promptIds.length === 0 && !options.state?.position) {
-    throw new OptionError('generate: the prompt has no tokens; begin with the BOS id, or pass a state that has a past');
-  }
-  if (options.state && options.state.batch !== 1) {
-    throw new OptionError(`generate: works on one sequence, the state has batch ${options.state.batch}`);
-  }
-  options.state?.assertFor('generate', model);
+  checkPast(model, options);
   signal?.throwIfAborted();
   const state = options.state ?? model.createState();
   const release = state.acquire('generate');
@@ -210,7 +219,7 @@ class GenerationClock {
 }
 
 /** Lets other tasks run. Not by a timer where there is anything else: browsers make nested ones wait 4 ms. */
-function nextTask(): Promise<void> {
+export function nextTask(): Promise<void> {
   return new Promise((resolve) => {
     if (typeof setImmediate === 'function') setImmediate(() => resolve());
     else if (typeof MessageChannel === 'function') {

@@ -5,7 +5,7 @@ export {
   type XlstmLargeConfig,
   type XlstmLargeDims,
 } from './config.ts';
-export { Decoder, type DecoderOptions } from './decoder.ts';
+export { Decoder, type DecoderOptions, type DecoderRowsOptions } from './decoder.ts';
 export { evaluateWindows, type WindowOptions } from './evaluate-windows.ts';
 export { Fingerprint } from './fingerprint.ts';
 export {
@@ -16,6 +16,16 @@ export {
   type GenerateTokensOptions,
   generateTokens,
 } from './generate.ts';
+export { generateBatch } from './inference/batch-generate.ts';
+export type {
+  BatchEnd,
+  BatchEvent,
+  BatchRequest,
+  BatchToken,
+  GenerateBatchOptions,
+} from './inference/batch-requests.ts';
+export { RowSampling, type RowSamplingSizes } from './inference/row-sampling.ts';
+export type { StepRunner, StepRunnerFactory } from './inference/step-runner.ts';
 export { newXlstmLarge } from './initialise.ts';
 export { type LoadProgress, type LoadWeightsOptions, loadWeights } from './load-weights.ts';
 export type { TokenLogprobs } from './logprobs.ts';

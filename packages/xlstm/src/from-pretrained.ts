@@ -10,6 +10,8 @@ import {
   type XlstmLargeConfig,
   type XlstmState,
 } from '@xlstm/xlstm-large';
+import { type BatchOptions, type BatchPrompts, resolvePrompts } from './batch-options.ts';
+import { BatchStream } from './batch-stream.ts';
 import { checkFit } from './check-fit.ts';
 import { storedDtype } from './checkpoint-summary.ts';
 import { tokenizerOf } from './checkpoint-tokenizer.ts';
@@ -118,6 +120,31 @@ export class XlstmModel implements AsyncDisposable {
         ? this.tokenizer.encode(prompt, { addBos: this.#beginsWithBos(options.state) })
         : listOfIds(prompt);
     return new GenerateStream(this.model, this.tokenizer, ids, options);
+  }
+
+  /**
+   * Continues several prompts together, which takes little more time than one as long as reading the weights is what takes
+   * it. Each sequence is what `generate` would make of its prompt alone. All options of `generate` may be given for every
+   * prompt, and to a prompt for itself; a shared `seed` is the first prompt's, the others count on from it.
+   *
+   * @param prompts texts, token ids as they are, or `{ prompt, options }`; one at least
+   * @throws OptionError for unknown options and an empty list, at once; for bad values, with the index of the prompt, when it
+   *   starts; DisposedError after `dispose()`
+   * @example
+   * ```ts
+   * const batch = model.generateBatch(['The fox said', { prompt: 'The king', options: { temperature: 0 } }], { maxBatch: 8 })
+   * for await (const { index, text } of batch) console.log(index, text)
+   * const [fox, king] = await batch.result()
+   * ```
+   */
+  generateBatch(prompts: BatchPrompts, options: BatchOptions = {}): BatchStream {
+    this.#assertLive('generateBatch');
+    const resolved = resolvePrompts(prompts, options).map(({ prompt, options: own }) => ({
+      prompt:
+        typeof prompt === 'string' ? this.tokenizer.encode(prompt, { addBos: this.#beginsWithBos(own.state) }) : prompt,
+      options: own,
+    }));
+    return new BatchStream(this.model, this.tokenizer, resolved, options);
   }
 
   /** A state with a past is in the middle of a text. */

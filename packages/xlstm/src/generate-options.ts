@@ -8,11 +8,13 @@ export interface GenerateOptions extends Omit<GenerateTokensOptions, 'promptIds'
 }
 
 /** The stop strings as a list. @throws OptionError when one of them is no text. */
-export function stopsOf(stop: GenerateOptions['stop']): readonly string[] {
+export function stopsOf(stop: GenerateOptions['stop'], operation = 'generate'): readonly string[] {
   const stops = stop === undefined ? [] : Array.isArray(stop) ? (stop as readonly string[]) : [stop as string];
   for (const text of stops) {
     if (typeof text !== 'string' || text === '') {
-      throw new OptionError(`generate: stop must be a non-empty text or a list of them, got ${JSON.stringify(text)}`);
+      throw new OptionError(
+        `${operation}: stop must be a non-empty text or a list of them, got ${JSON.stringify(text)}`,
+      );
     }
   }
   return stops;
@@ -35,13 +37,14 @@ const OPTION_NAMES = [
 ] as const satisfies readonly (keyof GenerateOptions)[];
 
 /** @throws OptionError for an option that `generate` does not take. */
-export function checkGenerateOptions(options: object): void {
+export function checkGenerateOptions(options: object, operation = 'generate', more: readonly string[] = []): void {
   if (typeof options !== 'object' || options === null) {
-    throw new OptionError(`generate: options must be an object, got ${String(options)}`);
+    throw new OptionError(`${operation}: options must be an object, got ${String(options)}`);
   }
   for (const name of Object.keys(options)) {
-    if (!(OPTION_NAMES as readonly string[]).includes(name)) {
-      throw new OptionError(`generate: no option is called "${name}"; it takes ${OPTION_NAMES.join(', ')}`);
+    if (!(OPTION_NAMES as readonly string[]).includes(name) && !more.includes(name)) {
+      const takes = [...more, ...OPTION_NAMES].join(', ');
+      throw new OptionError(`${operation}: no option is called "${name}"; it takes ${takes}`);
     }
   }
 }

@@ -16,6 +16,8 @@ export {
   XlstmError,
 } from '@xlstm/device';
 export { TransferError } from '@xlstm/loaders';
+export type { BatchChunk, BatchOptions, BatchPrompt, BatchPrompts, GeneratedBatch } from './batch-options.ts';
+export { BatchStream } from './batch-stream.ts';
 export { storedDtype } from './checkpoint-summary.ts';
 export { type TokenizerFiles, tokenizerOf } from './checkpoint-tokenizer.ts';
 export { type EvaluateOptions, type Evaluation, evaluateText } from './evaluate-text.ts';

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../failures.ts';
+import { runBatch } from '../generation/batch.ts';
 import { addGenerationOptions, addNumber, addStateOptions, type GenerationFlags } from '../generation/flags.ts';
 import { runGeneration } from '../generation/generation.ts';
 import { RANGES } from '../generation/number-argument.ts';
@@ -15,6 +16,8 @@ export function addGenerateCommand(program: Command, context: Context): void {
   addGenerationOptions(command, { maxNewTokens: 256, temperature: 1, topP: 1 });
   addStateOptions(command);
   addNumber(command, '--logprobs <n>', 'with --json: how likely each token was, and the n likeliest', RANGES.logprobs);
+  command.option('--prompts-file <file>', 'continue many prompts together, one a line; - is stdin');
+  addNumber(command, '--batch-size <n>', 'with --prompts-file: prompts at a time (default: 8)', RANGES.atLeastOne);
   command
     .addHelpText(
       'after',
@@ -26,11 +29,20 @@ Examples:
   $ xlstm generate --prompt "The fox said" --json --logprobs 5 > answer.json
   $ xlstm generate --prompt-file book.txt --max-new-tokens 0 --state-out book.state
   $ xlstm generate --state-in book.state --prompt "The moral is"
+  $ xlstm generate --prompts-file questions.txt --batch-size 32 --json > answers.jsonl
+
+With --prompts-file, texts come in the order of the prompts, each after a line that says which one it continues; with
+--json there is one object a line, with its index. --seed is the first prompt’s; the others count on from it.
 
 Ctrl-C ends the text where it is and releases everything; a second one ends the process at once.`,
     )
     .action(async (flags: GenerationFlags) => {
       if (flags.logprobs !== undefined && !flags.json) throw new UsageError('--logprobs is part of --json; add --json');
+      if (flags.promptsFile !== undefined) {
+        await runBatch(context, flags);
+        return;
+      }
+      if (flags.batchSize !== undefined) throw new UsageError('--batch-size goes with --prompts-file; add one');
       const prompt = await requiredPrompt(flags, context);
       await runGeneration(context, flags, prompt, { echoPrompt: false, alwaysSayDevice: false });
     });

@@ -39,6 +39,8 @@ export interface GenerationFlags extends ModelFlags, SamplingFlags, StateFlags {
   prompt?: string;
   promptFile?: string;
   logprobs?: number;
+  promptsFile?: string;
+  batchSize?: number;
   json?: boolean;
   stats?: boolean;
   quiet?: boolean;

@@ -48,12 +48,27 @@ export async function requiredPrompt(flags: PromptFlags & StateFlags, context: C
   return decode(bytes, 'stdin');
 }
 
-async function readPromptFile(path: string, signal: AbortSignal): Promise<Uint8Array> {
+/**
+ * The prompts of a file or a pipe, one a line; empty lines are skipped.
+ *
+ * @throws UsageError when there is none, InputOutputError when the file cannot be read
+ */
+export async function promptLines(path: string, context: Context): Promise<string[]> {
+  const bytes = path === '-' ? await readStdin(context) : await readPromptFile(path, context.signal, '--prompts-file');
+  const place = path === '-' ? 'stdin' : path;
+  const lines = decode(bytes, place)
+    .split(/\r?\n/)
+    .filter((line) => line !== '');
+  if (lines.length === 0) throw new UsageError(`--prompts-file: ${place} has no prompts; write one on each line`);
+  return lines;
+}
+
+async function readPromptFile(path: string, signal: AbortSignal, flag = '--prompt-file'): Promise<Uint8Array> {
   try {
     return await readFile(path, { signal });
   } catch (cause) {
     throw new InputOutputError(
-      `--prompt-file: cannot read ${path}: ${(cause as Error).message}; check the path and its permissions`,
+      `${flag}: cannot read ${path}: ${(cause as Error).message}; check the path and its permissions`,
       { cause },
     );
   }

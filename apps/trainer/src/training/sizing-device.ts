@@ -39,6 +39,7 @@ export class SizingDevice extends Device {
   readonly info: DeviceInfo;
   readonly maxBufferBytes: number;
   readonly memoryBytes: number | undefined;
+  readonly compiledPipelines = 0;
   readonly lost: Promise<Error> = new Promise(() => {});
   readonly #like: Device;
 
@@ -59,6 +60,10 @@ export class SizingDevice extends Device {
     this.assertUsable('record');
     build();
     return { label, ...NOTHING };
+  }
+
+  async prepare(build: () => void): Promise<void> {
+    this.record(build, 'prepare').dispose();
   }
 
   flush(): void {}

@@ -1,7 +1,10 @@
-import { type Device, type DeviceBuffer, isQuantizedDtype, quantizedBits } from '@xlstm/device';
+import { type DeviceBuffer, isQuantizedDtype, quantizedBits } from '@xlstm/device';
 import { matmulKernel } from '../kernels/matmul/index.ts';
 import { MATVEC_MAX_ROWS, matvecKernel } from '../kernels/matvec/index.ts';
+import type { Scope } from '../scope.ts';
+import { Tensor } from '../tensor.ts';
 import type { WeightMatrix } from '../weight-matrix.ts';
+import { mixedProduct, multipliesMixed } from './mixed-product.ts';
 
 /** Buffers of a product with a matrix `[N, K]`: `x [M, K]`, `bias [N]`, `y [M, N]`, all fp32. */
 export interface ProductBuffers {
@@ -11,12 +14,31 @@ export interface ProductBuffers {
   y: DeviceBuffer;
 }
 
-/** Queues `y (+)= x · matrixᵀ (+ bias)`: for each part of the matrix a launch that makes its columns of y. */
-export function launchProduct(
-  device: Device,
+/** Queues the product on subgroup matrices; false where the scope, the matrix or its shape do not allow it. */
+function launchMixed(
+  scope: Scope,
   { x, matrix, bias, y }: ProductBuffers,
   { M, accumulate }: { M: number; accumulate: boolean },
+): boolean {
+  const b = matrix.tensor;
+  if (!b || M <= MATVEC_MAX_ROWS || !multipliesMixed(scope)) return false;
+  // With 16-bit weights nothing else is scaled either: that is inference, where x follows a norm.
+  const scaleA = b.dtype === 'fp32';
+  const a = new Tensor(x, [M, b.cols]);
+  return mixedProduct(scope, { a, aAlongK: true, b, bAlongK: true, bias, y, accumulate, scaleA });
+}
+
+/**
+ * Queues `y (+)= x · matrixᵀ (+ bias)`: for each part of the matrix a launch that makes its columns of y. In a scope of precision
+ * `mixed`, float matrices in one piece go through `matmul-mixed` where the device and the shape allow it.
+ */
+export function launchProduct(
+  scope: Scope,
+  buffers: ProductBuffers,
+  { M, accumulate }: { M: number; accumulate: boolean },
 ): void {
+  if (launchMixed(scope, buffers, { M, accumulate })) return;
+  const { x, matrix, bias, y } = buffers;
   const { dtype, group, shape } = matrix;
   const [stride, K] = shape;
   const common = {
@@ -29,7 +51,7 @@ export function launchProduct(
   };
   for (const part of matrix.parts) {
     for (const { partRow, row, rows } of matrix.runs(part)) {
-      device.launch(M <= MATVEC_MAX_ROWS ? matvecKernel : matmulKernel, {
+      scope.device.launch(M <= MATVEC_MAX_ROWS ? matvecKernel : matmulKernel, {
         buffers: { x, weight: part.data, bias, y, scales: part.scales },
         params: { ...common, N: rows, row: partRow, column: row },
       });

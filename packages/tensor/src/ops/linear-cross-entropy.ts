@@ -219,7 +219,7 @@ export function lossAndGradients(
     const M = Math.min(rows, T - first);
     if (tile) device.copy(hidden.buffer, tile.buffer, first * D, 0, M * D);
     const x = tile?.buffer ?? hidden.buffer;
-    launchProduct(device, { x, matrix, bias: undefined, y: logits.buffer }, { M, accumulate: false });
+    launchProduct(scope, { x, matrix, bias: undefined, y: logits.buffer }, { M, accumulate: false });
     device.launch(crossEntropyKernel, {
       buffers: {
         logits: logits.buffer,

@@ -90,7 +90,7 @@ export function linear(scope: Scope, x: Tensor, weight: Tensor | WeightMatrix, o
   const y = addTo ? scope.overwritable(addTo) : scope.tensor(shape, 'fp32', 'linear');
   if (x.rows === 0 || N === 0) return y;
   launchProduct(
-    scope.device,
+    scope,
     { x: x.buffer, matrix, bias: bias?.buffer, y: y.buffer },
     { M: x.rows, accumulate: addTo !== undefined },
   );

@@ -6,6 +6,7 @@ import type { GenerateOptions } from '../generate-options.ts';
 import type { GenerateStream } from '../generate-stream.ts';
 import type { GenerateChunk } from '../generated-text.ts';
 import { DownloadNews } from './download-news.ts';
+import { EngineBatches } from './engine-batches.ts';
 import { transferError } from './error-transfer.ts';
 import {
   type CallName,
@@ -54,6 +55,12 @@ export class WorkerEngine {
   /** A state that could not be made is the error that says why, and throws it at its first use. */
   readonly #states = new Map<Handle, XlstmState | Error>();
   readonly #generations = new Map<Handle, Generation>();
+
+  readonly #batches = new EngineBatches({
+    model: () => this.#live(),
+    state: (handle) => this.#state(handle),
+    post: (response) => this.#post(response),
+  });
 
   constructor(post: (response: Response) => void) {
     this.#post = post;
@@ -105,7 +112,14 @@ export class WorkerEngine {
     next: (generation) => this.#next(generation),
     finish: (generation) => this.#end(generation, async () => {}),
     leave: (generation) => this.#end(generation, async ({ chunks }) => void (await chunks?.return())),
-    abort: (generation) => this.#generations.get(generation)?.abort.abort(),
+    generateBatch: (request) => this.#batches.begin(request),
+    nextOfBatch: (batch) => this.#batches.next(batch),
+    finishBatch: (batch) => this.#batches.finish(batch),
+    leaveBatch: (batch) => this.#batches.leave(batch),
+    abort: (handle) => {
+      this.#generations.get(handle)?.abort.abort();
+      this.#batches.abort(handle);
+    },
     liveBuffers: () => this.#live().device.liveBuffers(),
     dispose: async () => {
       await this.#model?.dispose();

@@ -6,9 +6,11 @@ import { type EngineWorker, startEngineWorker } from './engine-worker.ts';
 import { PROTOCOL_VERSION } from './protocol.ts';
 import { WorkerModel } from './worker-model.ts';
 
+export type { BatchChunk, BatchOptions, BatchPrompt, BatchPrompts, GeneratedBatch } from '../batch-options.ts';
 export type { GenerateChunk, GeneratedText, GenerateResult, GenerateUsage } from '../generated-text.ts';
 export type { NamedBlob, PickedFiles } from '../picked-files.ts';
 export type { EngineWorker, PageWorker, ThreadWorker } from './engine-worker.ts';
+export { WorkerBatch } from './worker-batch.ts';
 export { type WorkerDevice, WorkerModel, type WorkerTokenizer } from './worker-model.ts';
 export { WorkerState } from './worker-state.ts';
 export { type WorkerGenerateOptions, WorkerStream } from './worker-stream.ts';

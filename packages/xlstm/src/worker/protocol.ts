@@ -2,13 +2,14 @@ import type { DeviceInfo, DeviceKind, LiveBuffers, WeightDtype } from '@xlstm/de
 import type { TransferProgress } from '@xlstm/loaders';
 import type { DecodeOptions, EncodeOptions, Tokenizer } from '@xlstm/tokenizer';
 import type { XlstmLargeConfig } from '@xlstm/xlstm-large';
+import type { BatchChunk } from '../batch-options.ts';
 import type { FromPretrainedOptions } from '../from-pretrained.ts';
 import type { GenerateChunk, GenerateResult } from '../generated-text.ts';
 import type { CheckpointBlob } from '../picked-files.ts';
 import type { TransferredError } from './error-transfer.ts';
 
 /** Both sides must speak the same version; a page and its worker may come from different deployments. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** What a tokenizer says of itself without being asked to work. */
 export type TokenizerFacts = Pick<
@@ -36,6 +37,22 @@ export type Handle = number;
 export type GenerationStep =
   | { done: false; chunk: GenerateChunk; position: number }
   | { done: true; result: GenerateResult; position: number };
+
+/** One step of a batch; `positions` are those of its prompts' states, 0 where a prompt has none. */
+export type BatchStep =
+  | { done: false; chunk: BatchChunk; positions: number[] }
+  | { done: true; results: GenerateResult[]; positions: number[] };
+
+/** One prompt of a batch. */
+export interface BatchSequenceRequest {
+  /** Its own handle: `abort` ends it alone, and news of its prefill come under it. */
+  sequence: Handle;
+  prompt: string | number[];
+  options: Readonly<Record<string, unknown>>;
+  state: Handle | undefined;
+  reportPrefill: boolean;
+  aborted: boolean;
+}
 
 /** What the engine can be asked, by name: the arguments, and what comes back. */
 export interface Calls {
@@ -70,6 +87,16 @@ export interface Calls {
   finish(generation: Handle): GenerationStep;
   /** The reader left. */
   leave(generation: Handle): GenerationStep;
+  generateBatch(request: {
+    batch: Handle;
+    sequences: BatchSequenceRequest[];
+    maxBatch: number | undefined;
+    aborted: boolean;
+  }): void;
+  nextOfBatch(batch: Handle): BatchStep;
+  finishBatch(batch: Handle): BatchStep;
+  leaveBatch(batch: Handle): BatchStep;
+  /** Of a generation, a batch, or one sequence of a batch. */
   abort(generation: Handle): void;
   liveBuffers(): LiveBuffers;
   dispose(): void;
@@ -114,6 +141,10 @@ const CALL_NAMES = {
   next: true,
   finish: true,
   leave: true,
+  generateBatch: true,
+  nextOfBatch: true,
+  finishBatch: true,
+  leaveBatch: true,
   abort: true,
   liveBuffers: true,
   dispose: true,

@@ -1,8 +1,10 @@
 import { DisposedError, type LiveBuffers, OptionError, type WeightDtype } from '@xlstm/device';
 import type { DecodeOptions, EncodeOptions } from '@xlstm/tokenizer';
 import type { XlstmLargeConfig } from '@xlstm/xlstm-large';
+import type { BatchOptions, BatchPrompts } from '../batch-options.ts';
 import type { Connection } from './connection.ts';
 import type { ModelFacts, TokenizerFacts } from './protocol.ts';
+import { WorkerBatch } from './worker-batch.ts';
 import { WorkerState } from './worker-state.ts';
 import { type WorkerGenerateOptions, WorkerStream } from './worker-stream.ts';
 
@@ -87,6 +89,17 @@ export class WorkerModel implements AsyncDisposable {
    */
   generate(prompt: string | ArrayLike<number>, options: WorkerGenerateOptions = {}): WorkerStream {
     return new WorkerStream(this.#live('generate'), prompt, options);
+  }
+
+  /**
+   * Continues several prompts together, as `generateBatch` of `xlstm` does; states are this model's own. The batch goes on
+   * when its next chunk is asked for.
+   *
+   * @param prompts texts, token ids as they are, or `{ prompt, options }`; one at least
+   * @throws OptionError for unknown options and an empty list, at once; for values out of range, when it starts
+   */
+  generateBatch(prompts: BatchPrompts<WorkerGenerateOptions>, options: BatchOptions = {}): WorkerBatch {
+    return new WorkerBatch(this.#live('generateBatch'), prompts, options);
   }
 
   #live(operation: string): Connection {

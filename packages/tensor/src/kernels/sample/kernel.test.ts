@@ -4,7 +4,7 @@ import { describeDevices, testKernel } from '@xlstm-tooling/kernel-harness/test'
 import { describe, expect, it } from 'vitest';
 import { Scope } from '../../scope.ts';
 import { Tensor } from '../../tensor.ts';
-import { sampleToken } from './index.ts';
+import { sampleRows, sampleToken, samplingSettings } from './index.ts';
 import type { SamplingOptions } from './options.ts';
 import { spec } from './spec.ts';
 
@@ -175,6 +175,71 @@ await describeDevices('sampleToken', (device) => {
     expect([...(await device.read(tensors.seen.buffer))]).toEqual([1, 1, 1, 1]);
   });
 
+  it('draws each row of a batch with settings of its own, as it is drawn alone, also after they change', async () => {
+    const V = 60;
+    const rows: SamplingOptions[] = [
+      { temperature: 0, seed: 1 },
+      { temperature: 1.5, seed: 2 },
+      { temperature: 2, topK: 7, seed: 3 },
+      { topP: 0.7, repetitionPenalty: 3, seed: 4n << 33n },
+      { temperature: 0, repetitionPenalty: 50, seed: 5 },
+      { minP: 0.1, temperature: 1.2, topK: 1000, seed: 6 },
+    ];
+    const B = rows.length;
+    const random = new Random(3);
+    const logits = Array.from(rows, () => Float32Array.from({ length: V }, () => 2 * random.normal()));
+    using arena = new Arena(device);
+    using scope = new Scope(arena);
+    const make = (count: number) => {
+      const tensors = {
+        logits: scope.tensor([count, V]),
+        token: scope.tensor([count], 'i32'),
+        counter: scope.tensor([count], 'u32'),
+        seen: scope.tensor([count, V], 'u32'),
+      };
+      device.clear(tensors.counter.buffer);
+      device.clear(tensors.seen.buffer);
+      return tensors;
+    };
+    const alone: number[][] = [];
+    for (const [row, options] of rows.entries()) {
+      const tensors = make(1);
+      device.upload(tensors.logits.buffer, logits[row]!);
+      const tokens: number[] = [];
+      for (let step = 0; step < 6; step++) {
+        sampleToken(scope, tensors, options);
+        tokens.push(...(await device.read(tensors.token.buffer)));
+      }
+      alone.push(tokens);
+    }
+    const tensors = { ...make(B), settings: scope.tensor([B, 8], 'u32') };
+    const place = (row: number, from: number) => {
+      device.upload(tensors.logits.buffer, logits[from]!, row * V);
+      device.upload(tensors.settings.buffer, samplingSettings(rows[from]!, V), row * 8);
+    };
+    rows.forEach((_, row) => {
+      place(row, row);
+    });
+    const program = device.record(() => sampleRows(scope, tensors));
+    const tokens = async () => {
+      const drawn: number[][] = [];
+      for (let step = 0; step < 6; step++) {
+        program.run();
+        drawn.push([...(await device.read(tensors.token.buffer))]);
+      }
+      return rows.map((_, row) => drawn.map((step) => step[row]!));
+    };
+    expect(await tokens()).toEqual(alone);
+    // The same program, when other sequences have taken the places.
+    device.clear(tensors.counter.buffer);
+    device.clear(tensors.seen.buffer);
+    rows.forEach((_, row) => {
+      place(row, B - 1 - row);
+    });
+    expect((await tokens()).reverse()).toEqual(alone);
+    program.dispose();
+  });
+
   it('repeats with a seed and differs without', async () => {
     const draw = (options: SamplingOptions) => drawMany(device, logits, undefined, 100, 1, options);
     expect(await draw({ seed: 3 })).toEqual(await draw({ seed: 3n }));
@@ -200,5 +265,8 @@ await describeDevices('sampleToken', (device) => {
     refuse({ token: new Tensor(scope.tensor([3], 'i32').buffer, [3]) }, {}, /token must be \[2\]/);
     refuse({ token: scope.tensor([2]) }, {}, /token must be i32, got fp32/);
     refuse({ seen: scope.tensor([4], 'u32') }, {}, /seen must be \[2,4\]/);
+    const settings = scope.tensor([2, 7], 'u32');
+    expect(() => sampleRows(scope, { ...tensors, settings })).toThrow(/sampleRows: settings must be \[2,8\]/);
+    expect(() => samplingSettings({ topP: 3 }, 4)).toThrow(/samplingSettings: topP/);
   });
 });

@@ -9,9 +9,11 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> seen: array<u32>;    // [B, V], when HAS_SEEN
 @group(0) @binding(2) var<storage, read_write> counter: array<u32>; // [B]
 @group(0) @binding(3) var<storage, read_write> token: array<i32>;   // [B]
-@group(0) @binding(4) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read> settings: array<u32>;      // [B, 8], when HAS_SETTINGS
+@group(0) @binding(5) var<uniform> params: Params;
 
 override HAS_SEEN: u32 = 0;
+override HAS_SETTINGS: u32 = 0;
 override THREADS: u32 = 256; // a power of two
 const BINS = 256u;
 // Bins of one invocation in a scan; invocations past the last bin have none.
@@ -27,6 +29,24 @@ var<workgroup> places: array<u32, THREADS>;
 var<workgroup> bins: array<atomic<u32>, BINS>;
 var<workgroup> chosenBin: u32;
 var<workgroup> aboveBin: u32;
+
+// How a row is drawn.
+struct Sampling {
+  temperature: f32, topK: u32, topP: f32, minP: f32, repetitionPenalty: f32, seed: vec2<u32>,
+  stream: u32,  // which of the seed's sequences of random words
+}
+
+// The row's own settings, or the launch's with a stream for each row.
+fn samplingOf(row: u32) -> Sampling {
+  if (HAS_SETTINGS == 0u) {
+    return Sampling(params.temperature, params.topK, params.topP, params.minP, params.repetitionPenalty,
+                    vec2<u32>(params.seedLow, params.seedHigh), row);
+  }
+  let at = 8u * row;
+  return Sampling(bitcast<f32>(settings[at]), settings[at + 1u], bitcast<f32>(settings[at + 2u]),
+                  bitcast<f32>(settings[at + 3u]), bitcast<f32>(settings[at + 4u]),
+                  vec2<u32>(settings[at + 5u], settings[at + 6u]), settings[at + 7u]);
+}
 
 // What the later steps know of the row.
 struct Row {
@@ -49,41 +69,41 @@ fn valueOf(key: u32) -> f32 {
 }
 
 // The key of a logit after the repetition penalty.
-fn keyAt(element: u32) -> u32 {
+fn keyAt(sampling: Sampling, element: u32) -> u32 {
   let key = orderedKey(logits[element]);
   if (HAS_SEEN == 0u) { return key; }
-  if (key == 0u || params.repetitionPenalty == 1.0 || seen[element] == 0u) { return key; }
+  if (key == 0u || sampling.repetitionPenalty == 1.0 || seen[element] == 0u) { return key; }
   let value = valueOf(key);
-  if (value > 0.0) { return orderedKey(bitcast<u32>(value / params.repetitionPenalty)); }
-  return orderedKey(bitcast<u32>(value * params.repetitionPenalty));
+  if (value > 0.0) { return orderedKey(bitcast<u32>(value / sampling.repetitionPenalty)); }
+  return orderedKey(bitcast<u32>(value * sampling.repetitionPenalty));
 }
 
 // exp((l - max) / T), 0 for what a filter took out. Equal keys first: infinity minus itself is NaN.
-fn weightOf(row: Row, key: u32) -> f32 {
+fn weightOf(row: Row, sampling: Sampling, key: u32) -> f32 {
   if (key < row.lowest) { return 0.0; }
   if (key == row.most) { return 1.0; }
-  let exponent = (valueOf(key) - row.largest) / params.temperature;
+  let exponent = (valueOf(key) - row.largest) / sampling.temperature;
   if (exponent > SMALLEST_EXPONENT) { return exp(exponent); }
   return 0.0;
 }
 
 // A weight as a whole number of 2^-31ths of the sum: such sums do not depend on their order.
-fn shareOf(row: Row, key: u32) -> u32 {
-  return u32(weightOf(row, key) * row.scale + 0.5);
+fn shareOf(row: Row, sampling: Sampling, key: u32) -> u32 {
+  return u32(weightOf(row, sampling, key) * row.scale + 0.5);
 }
 
 // The largest key for which the keys at least as large number topK, or hold the share topP of the distribution.
-fn threshold(row: Row, thread: u32, byShare: bool) -> u32 {
+fn threshold(row: Row, sampling: Sampling, thread: u32, byShare: bool) -> u32 {
   var prefix = 0u;
-  var remaining = params.topK;
+  var remaining = sampling.topK;
   for (var level = 0u; level < 4u; level++) {
     let shift = 24u - 8u * level;
     for (var bin = thread; bin < BINS; bin += THREADS) { atomicStore(&bins[bin], 0u); }
     workgroupBarrier();
     for (var v = thread; v < params.V; v += THREADS) {
-      let key = keyAt(row.start + v);
+      let key = keyAt(sampling, row.start + v);
       if (level > 0u && (key >> (shift + 8u)) != (prefix >> (shift + 8u))) { continue; }
-      let measure = select(1u, shareOf(row, key), byShare);
+      let measure = select(1u, shareOf(row, sampling, key), byShare);
       if (measure > 0u) { atomicAdd(&bins[(key >> shift) & 255u], measure); }
     }
     workgroupBarrier();
@@ -101,7 +121,7 @@ fn threshold(row: Row, thread: u32, byShare: bool) -> u32 {
       words[thread] += right;
     }
     workgroupBarrier();
-    if (byShare && level == 0u) { remaining = clamp(u32(ceil(params.topP * f32(words[0]))), 1u, words[0]); }
+    if (byShare && level == 0u) { remaining = clamp(u32(ceil(sampling.topP * f32(words[0]))), 1u, words[0]); }
     // The one bin in which the sum from above reaches what remains.
     var above = words[thread] - own;
     if (above < remaining && above + own >= remaining) {
@@ -123,8 +143,8 @@ fn threshold(row: Row, thread: u32, byShare: bool) -> u32 {
 }
 
 // The first word for the row's counter.
-fn randomWord(row: u32) -> u32 {
-  return philox(vec4<u32>(counter[row], row, 0u, 0u), vec2<u32>(params.seedLow, params.seedHigh)).x;
+fn randomWord(row: u32, sampling: Sampling) -> u32 {
+  return philox(vec4<u32>(counter[row], sampling.stream, 0u, 0u), sampling.seed).x;
 }
 
 fn choose(rowIndex: u32, v: u32) {
@@ -138,6 +158,7 @@ fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
           @builtin(local_invocation_index) thread: u32) {
   let rowIndex = group.x + group.y * groups.x;
   if (rowIndex >= params.B) { return; }
+  let sampling = samplingOf(rowIndex);
   var row: Row;
   row.start = rowIndex * params.V;
 
@@ -145,7 +166,7 @@ fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
   var best = 0u;
   var place = 0u;
   for (var v = thread; v < params.V; v += THREADS) {
-    let key = keyAt(row.start + v);
+    let key = keyAt(sampling, row.start + v);
     if (key > best) {
       best = key;
       place = v;
@@ -166,18 +187,18 @@ fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
   }
   row.most = workgroupUniformLoad(&words[0]);
   row.largest = valueOf(row.most);
-  if (params.temperature < GREEDY_BELOW || row.most < LOWEST_KEY) {
+  if (sampling.temperature < GREEDY_BELOW || row.most < LOWEST_KEY) {
     if (thread == 0u) { choose(rowIndex, places[0]); }
     return;
   }
 
   row.lowest = LOWEST_KEY;
-  if (params.topK > 0u && params.topK < params.V) {
-    row.lowest = max(LOWEST_KEY, threshold(row, thread, false));
+  if (sampling.topK > 0u && sampling.topK < params.V) {
+    row.lowest = max(LOWEST_KEY, threshold(row, sampling, thread, false));
   }
 
   var sum = 0.0;
-  for (var v = thread; v < params.V; v += THREADS) { sum += weightOf(row, keyAt(row.start + v)); }
+  for (var v = thread; v < params.V; v += THREADS) { sum += weightOf(row, sampling, keyAt(sampling, row.start + v)); }
   words[thread] = bitcast<u32>(sum);
   for (var half = THREADS / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();
@@ -187,14 +208,14 @@ fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
   }
   row.scale = 2147483648.0 / bitcast<f32>(workgroupUniformLoad(&words[0]));
 
-  if (params.topP < 1.0) { row.lowest = max(row.lowest, threshold(row, thread, true)); }
+  if (sampling.topP < 1.0) { row.lowest = max(row.lowest, threshold(row, sampling, thread, true)); }
 
   // The draw: shares of a contiguous stripe each, then a scan over the stripes.
   let stripe = (params.V + THREADS - 1u) / THREADS;
   let first = min(thread * stripe, params.V);
   let end = min(first + stripe, params.V);
   var own = 0u;
-  for (var v = first; v < end; v++) { own += keptShare(row, v); }
+  for (var v = first; v < end; v++) { own += keptShare(row, sampling, v); }
   words[thread] = own;
   for (var step = 1u; step < THREADS; step *= 2u) {
     workgroupBarrier();
@@ -205,13 +226,13 @@ fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
   }
   let total = workgroupUniformLoad(&words[THREADS - 1u]);
   // Every invocation draws the same word: only afterwards the winner advances the counter.
-  let goal = multiplyHigh(randomWord(rowIndex), total);
+  let goal = multiplyHigh(randomWord(rowIndex, sampling), total);
   let before = words[thread] - own;
   workgroupBarrier();
   if (goal < before || goal >= before + own) { return; }
   var left = goal - before;
   for (var v = first; v < end; v++) {
-    let share = keptShare(row, v);
+    let share = keptShare(row, sampling, v);
     if (left < share) {
       choose(rowIndex, v);
       return;
@@ -221,7 +242,7 @@ fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
 }
 
 // The share of a token that min-p keeps; the other filters are in row.lowest.
-fn keptShare(row: Row, v: u32) -> u32 {
-  let weight = weightOf(row, keyAt(row.start + v));
-  return select(u32(weight * row.scale + 0.5), 0u, weight < params.minP);
+fn keptShare(row: Row, sampling: Sampling, v: u32) -> u32 {
+  let weight = weightOf(row, sampling, keyAt(sampling, row.start + v));
+  return select(u32(weight * row.scale + 0.5), 0u, weight < sampling.minP);
 }

@@ -1,6 +1,7 @@
 import type { ReferenceBuffers } from '@xlstm/device';
 import { multiplyHigh, philox } from './philox.ts';
-import type { bindings, params } from './signature.ts';
+import { type RowSettings, readSettings, roundedSettings } from './settings.ts';
+import type { bindings, params as parameters } from './signature.ts';
 
 /** Weights below e^-80 of the largest count as 0: float32 cannot hold much less. */
 const SMALLEST_EXPONENT = -80;
@@ -41,18 +42,15 @@ function threshold(keys: Uint32Array, measure: Uint32Array | undefined, target: 
 }
 
 /**
- * token [B] drawn from logits [B, V] (penalised where seen [B, V] is set), each row by its own counter [B].
+ * token [B] drawn from logits [B, V] (penalised where seen [B, V] is set), each row by its own counter [B]
+ * and, where there are settings [B, 8], by its own of those.
  * The algorithm is the WGSL form's, with float64 weights: see README.md.
  */
 export function sampleReference(
-  { logits, seen, counter, token }: ReferenceBuffers<typeof bindings>,
-  { B, V, topK, seedLow, seedHigh, ...rest }: Readonly<Record<keyof typeof params, number>>,
+  { logits, seen, counter, token, settings }: ReferenceBuffers<typeof bindings>,
+  params: Readonly<Record<keyof typeof parameters, number>>,
 ): void {
-  // Parameters are float32 on every device.
-  const temperature = Math.fround(rest.temperature);
-  const topP = Math.fround(rest.topP);
-  const minP = Math.fround(rest.minP);
-  const penalty = Math.fround(rest.repetitionPenalty);
+  const { B, V } = params;
   const values = new Float32Array(V);
   const keys = new Uint32Array(V);
   const weights = new Float64Array(V);
@@ -64,7 +62,7 @@ export function sampleReference(
     return best;
   };
 
-  const draw = (row: number): number => {
+  const draw = (row: number, { temperature, topK, topP, minP, seedLow, seedHigh, stream }: RowSettings): number => {
     const best = chooseGreedily();
     const most = keys[best]!;
     if (!(temperature >= GREEDY_BELOW) || most < LOWEST_KEY) return best;
@@ -85,7 +83,7 @@ export function sampleReference(
       if (keys[v]! < lowestOfTopP || weights[v]! < minP) shares[v] = 0;
       total += shares[v]!;
     }
-    const random = philox([counter[row]!, row, 0, 0], [seedLow, seedHigh])[0];
+    const random = philox([counter[row]!, stream, 0, 0], [seedLow, seedHigh])[0];
     let left = multiplyHigh(random, total);
     for (let v = 0; v < V; v++) {
       if (left < shares[v]!) return v;
@@ -96,13 +94,16 @@ export function sampleReference(
 
   for (let row = 0; row < B; row++) {
     const start = row * V;
+    // Parameters are float32 on every device.
+    const drawnWith = settings ? readSettings(settings, row) : roundedSettings({ ...params, stream: row });
+    const penalty = drawnWith.repetitionPenalty;
     for (let v = 0; v < V; v++) {
       const value = logits[start + v]!;
       const penalised = seen && seen[start + v] !== 0 && penalty !== 1;
       values[v] = penalised ? (value > 0 ? value / penalty : value * penalty) : value;
       keys[v] = orderedKey(values[v]!);
     }
-    const chosen = draw(row);
+    const chosen = draw(row, drawnWith);
     token[row] = chosen;
     counter[row] = counter[row]! + 1;
     if (seen) seen[start + chosen] = 1;

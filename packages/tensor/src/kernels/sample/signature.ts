@@ -1,9 +1,13 @@
-/** All are contiguous: `logits` and `seen [B, V]`, `counter` and `token [B]`. */
+/**
+ * All are contiguous: `logits` and `seen [B, V]`, `counter` and `token [B]`, `settings [B, 8]`: for each row what it is
+ * drawn with, in place of the parameters (`settings.ts` has the layout).
+ */
 export const bindings = {
   logits: { access: 'read', dtypes: ['fp32'] },
   seen: { access: 'read-write', dtypes: ['u32'], optional: true },
   counter: { access: 'read-write', dtypes: ['u32'] },
   token: { access: 'write', dtypes: ['i32'] },
+  settings: { access: 'read', dtypes: ['u32'], optional: true },
 } as const;
 
 /** 0 turns topK and minP off, 1 topP and repetitionPenalty; temperature 0 is greedy. */

@@ -8,6 +8,7 @@ const code = `${philox}\n${kernel}`;
 
 /** Of a histogram over 8 bits of a key. */
 const BINS = 256;
+const has = (dtype: unknown): number => (dtype ? 1 : 0);
 /** One subgroup of a software adapter, for which a barrier costs the more the wider the workgroup is. */
 const NARROW_THREADS = 4;
 
@@ -17,7 +18,8 @@ export const sampleWebGpu: readonly WebGpuVariant<keyof typeof bindings, keyof t
     code,
     needs: { software: true },
     constants: ({ dtypes }) => ({
-      HAS_SEEN: dtypes.seen ? 1 : 0,
+      HAS_SEEN: has(dtypes.seen),
+      HAS_SETTINGS: has(dtypes.settings),
       THREADS: NARROW_THREADS,
       BINS_EACH: BINS / NARROW_THREADS,
     }),
@@ -28,7 +30,12 @@ export const sampleWebGpu: readonly WebGpuVariant<keyof typeof bindings, keyof t
     code,
     constants: ({ dtypes, params: { V } }, limits) => {
       const threads = threadsForRow(V, limits);
-      return { HAS_SEEN: dtypes.seen ? 1 : 0, THREADS: threads, BINS_EACH: Math.max(1, BINS / threads) };
+      return {
+        HAS_SEEN: has(dtypes.seen),
+        HAS_SETTINGS: has(dtypes.settings),
+        THREADS: threads,
+        BINS_EACH: Math.max(1, BINS / threads),
+      };
     },
     workgroups: ({ params: { B } }, limits) => spread(B, limits),
   },
