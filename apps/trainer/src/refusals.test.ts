@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readMetrics } from './metrics/metrics-log.ts';
-import { CORE_MODEL, train, weights } from './testing/run-command.ts';
+import { CORE_MODEL, train } from './testing/run-command.ts';
 import { smallRun } from './testing/small-run.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'xlstm-train-'));
