@@ -54,6 +54,14 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
       normalize: false,
       extremes: true,
     }),
+    shape('tiles of vectors, several, the last of each short', [2, 2, 87, 20, 132, 64], { readout: true }),
+    shape('tiles of vectors, whole', [1, 2, 128, 16, 128, 64]),
+    shape('tiles of vectors, extreme gates', [1, 2, 150, 16, 12, 64], { extremes: true, gates: 3 }),
+    shape('tiles of vectors, sigmoid gate, extreme', [1, 2, 70, 8, 12, 64], {
+      sigmoid: true,
+      normalize: false,
+      extremes: true,
+    }),
   ],
   tolerances: {
     h: {
@@ -64,7 +72,11 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
     },
     readout: FLOAT32,
   },
-  bench: [shape('prefill 7B', [1, 8, 512, 256, 512, 64]), shape('small', [1, 4, 256, 32, 64, 64])],
+  bench: [
+    shape('prefill 7B', [1, 8, 512, 256, 512, 64]),
+    shape('prefill 7B, long', [1, 8, 2048, 256, 512, 64]),
+    shape('small', [1, 4, 256, 32, 64, 64]),
+  ],
   cost: ({ B, NH, S, DHQK, DHHV, L }) => ({
     flops: B * NH * S * (L * (DHQK + DHHV) + 2 * DHQK * DHHV),
     bytes: 4 * B * NH * (Math.ceil(S / L) * DHQK * DHHV + S * (2 * DHQK + 2 * DHHV + 2)),

@@ -42,9 +42,19 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
     shape('extreme gates', [1, 2, 150, 8, 12, 64], { extremes: true, gates: 3 }),
     shape('sigmoid gate', [1, 2, 70, 8, 24, 32], { sigmoid: true }),
     shape('sigmoid gate, extreme', [1, 2, 150, 8, 9, 64], { sigmoid: true, extremes: true }),
+    shape('chunks of 64, several tiles, the last of each short', [1, 2, 87, 70, 131, 64], {
+      arrangement: 'sequence-major',
+    }),
+    shape('chunks of 64, whole tiles', [1, 1, 128, 64, 128, 64]),
+    shape('chunks of 64, last state only', [2, 1, 70, 5, 7, 64], { lastOnly: true }),
+    shape('chunks of 64, sigmoid gate', [1, 2, 70, 8, 24, 64], { sigmoid: true }),
   ],
   tolerances: { entering: FLOAT32, last: FLOAT32 },
-  bench: [shape('prefill 7B', [1, 8, 512, 256, 512, 64]), shape('small', [1, 4, 256, 32, 64, 64])],
+  bench: [
+    shape('prefill 7B', [1, 8, 512, 256, 512, 64]),
+    shape('prefill 7B, long', [1, 8, 2048, 256, 512, 64]),
+    shape('small', [1, 4, 256, 32, 64, 64]),
+  ],
   cost: ({ B, NH, S, DHQK, DHHV, L }, { entering }) => ({
     flops: 2 * B * NH * S * DHQK * DHHV,
     bytes: 4 * B * NH * ((entering ? Math.ceil(S / L) + 2 : 2) * DHQK * DHHV + S * (DHQK + DHHV + 2)),
