@@ -29,6 +29,9 @@ const TILE = 128;
 /** Terms that one part of a split sum has at least. */
 const LEAST_TERMS = 512;
 
+/** Fewer outputs than a square of 16 x 16 cannot be bound by the kernel. */
+const LEAST_OUTPUTS = 256;
+
 /** A product `y [M, N] (+)= op(a) · op(b) (+ bias)`. */
 export interface MixedProduct {
   /** `[M, K]`, or `[K, M]` when `aAlongK` is false; fp32, may be columns of a wider tensor. */
@@ -59,7 +62,7 @@ export function mixedProduct(scope: Scope, product: MixedProduct): boolean {
   const M = aAlongK ? a.rows : a.cols;
   const N = bAlongK ? b.rows : b.cols;
   const K = aAlongK ? a.cols : a.rows;
-  if (!aligned(product) || ((aAlongK || bAlongK) && K % 8 !== 0)) return false;
+  if (M * N < LEAST_OUTPUTS || !aligned(product) || ((aAlongK || bAlongK) && K % 8 !== 0)) return false;
   if ((!aAlongK && M % 8 !== 0) || (!bAlongK && N % 8 !== 0)) return false;
   const left = roundToHalf(scope, a, scaleA);
   const right = b.dtype === 'fp32' ? roundToHalf(scope, b, true) : { half: b, max: undefined };

@@ -16,8 +16,8 @@ function form(name: string, kind: WeightKind, tiles: Tiles, cases: RegExp) {
   return { variant, cases: spec.cases.filter((each) => cases.test(each.name)) };
 }
 
-const TWO_BY_TWO: Tiles = { m: 32, n: 64, k: 32, subgroupsM: 2, subgroupsN: 2, subgroupsK: 1, stages: 2 };
-const FOUR_IN_TURNS: Tiles = { m: 32, n: 32, k: 64, subgroupsM: 1, subgroupsN: 1, subgroupsK: 4, stages: 1 };
+const TWO_BY_TWO: Tiles = { m: 32, n: 64, k: 32, subgroupsM: 2, subgroupsN: 2, subgroupsK: 1 };
+const FOUR_IN_TURNS: Tiles = { m: 32, n: 32, k: 64, subgroupsM: 1, subgroupsN: 1, subgroupsK: 4 };
 
 // Each pair of form and constants is a pipeline, which a software adapter compiles for many seconds.
 for (const { variant, cases } of [

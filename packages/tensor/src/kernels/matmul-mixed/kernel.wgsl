@@ -3,8 +3,10 @@
 //
 // A workgroup makes TILE_M x TILE_N of y, SUBGROUPS_M x SUBGROUPS_N subgroups 16 x 16 squares of it; SUBGROUPS_K of them
 // share a place and take K in turns. K goes by in steps of TILE_K through workgroup memory. A tile lies there as its
-// operand does in memory, eight elements a vector, with one vector more a row against bank conflicts; loads of the next
-// step are on their way while this one is multiplied.
+// operand does in memory, eight elements a vector, with one vector more a row against bank conflicts. While one workgroup
+// waits for its loads, others multiply: holding the next step's loads in registers was a fifth slower.
+// Loops up to A_VECTORS, B_VECTORS, SQUARES_M, SQUARES_N and DEPTHS are written out before this is compiled
+// (expand-loops.ts): an index of `sums` that is not a constant anywhere puts all of them into memory.
 
 struct Params {
   M: u32, N: u32, K: u32, kPerSplit: u32,
@@ -35,7 +37,7 @@ const DEPTHS = TILE_K / SUBGROUPS_K / 16u;
 // Vectors of a tile; those that an invocation loads.
 const A_VECTORS = TILE_M * TILE_K / 8u / THREADS;
 const B_VECTORS = TILE_N * TILE_K / 8u / THREADS;
-const A_TILE = TILE_M * TILE_K / 8u + max(TILE_M, TILE_K);
+const A_TILE = max(TILE_M * TILE_K / 8u + max(TILE_M, TILE_K), SUBGROUPS * 64u); // and room for a square of each subgroup
 const B_TILE = TILE_N * TILE_K / 8u + max(TILE_N, TILE_K);
 // Vectors from one row of a tile to the next.
 const STRIDE_K = TILE_K / 8u + 1u;
@@ -44,25 +46,25 @@ const STRIDE_N = TILE_N / 8u + 1u;
 // Tiles of y that follow each other along M, so that what runs at once shares both operands.
 const BAND = 16u;
 
-var<workgroup> a_tile: array<vec4<u32>, STAGES * A_TILE>;
-var<workgroup> b_tile: array<vec4<u32>, STAGES * B_TILE>;
+var<workgroup> a_tile: array<vec4<u32>, A_TILE>;
+var<workgroup> b_tile: array<vec4<u32>, B_TILE>;
 
 alias Left = subgroup_matrix_left<f16, 16, 16>;
 alias Right = subgroup_matrix_right<f16, 16, 16>;
 alias Sums = subgroup_matrix_result<f32, 16, 16>;
 
-fn load_left(start: u32, m: u32, depth: u32) -> Left {
+fn load_left(m: u32, depth: u32) -> Left {
   if (A_ALONG_K != 0u) {
-    return subgroupMatrixLoad<Left, row_major>(&a_tile, start + m * STRIDE_K + depth / 8u, STRIDE_K);
+    return subgroupMatrixLoad<Left, row_major>(&a_tile, m * STRIDE_K + depth / 8u, STRIDE_K);
   }
-  return subgroupMatrixLoad<Left, col_major>(&a_tile, start + depth * STRIDE_M + m / 8u, STRIDE_M);
+  return subgroupMatrixLoad<Left, col_major>(&a_tile, depth * STRIDE_M + m / 8u, STRIDE_M);
 }
 
-fn load_right(start: u32, n: u32, depth: u32) -> Right {
+fn load_right(n: u32, depth: u32) -> Right {
   if (B_ALONG_K != 0u) {
-    return subgroupMatrixLoad<Right, col_major>(&b_tile, start + n * STRIDE_K + depth / 8u, STRIDE_K);
+    return subgroupMatrixLoad<Right, col_major>(&b_tile, n * STRIDE_K + depth / 8u, STRIDE_K);
   }
-  return subgroupMatrixLoad<Right, row_major>(&b_tile, start + depth * STRIDE_N + n / 8u, STRIDE_N);
+  return subgroupMatrixLoad<Right, row_major>(&b_tile, depth * STRIDE_N + n / 8u, STRIDE_N);
 }
 
 // A tensor whose largest magnitude has these bits was multiplied by the power of two that brings it to 2^14 … 2^15.
@@ -113,87 +115,61 @@ fn matmul_mixed(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
     }
   }
 
-  // An invocation's vectors: their place in memory (of step 0), in the tile, and along K. Rows past the end repeat the
-  // last one, whose sums nobody stores; columns past it and K past its end are zeros.
-  var a_from: array<u32, A_VECTORS>;
-  var a_to: array<u32, A_VECTORS>;
-  var a_k: array<u32, A_VECTORS>;
-  for (var i = 0u; i < A_VECTORS; i++) {
-    let vector = thread + i * THREADS;
-    if (A_ALONG_K != 0u) {
-      let row = vector / (TILE_K / 8u);
-      let column = vector % (TILE_K / 8u);
-      a_from[i] = min(m_tile + row, params.M - 1u) * (params.aStride / 8u) + column;
-      a_to[i] = row * STRIDE_K + column;
-      a_k[i] = column * 8u;
-    } else {
-      let row = vector / (TILE_M / 8u);
-      let column = vector % (TILE_M / 8u);
-      a_from[i] = row * (params.aStride / 8u) + m_tile / 8u + column;
-      a_to[i] = row * STRIDE_M + column;
-      a_k[i] = select(row, 0x80000000u, m_tile + column * 8u >= params.M);
-    }
-  }
-  var b_from: array<u32, B_VECTORS>;
-  var b_to: array<u32, B_VECTORS>;
-  var b_k: array<u32, B_VECTORS>;
-  for (var i = 0u; i < B_VECTORS; i++) {
-    let vector = thread + i * THREADS;
-    if (B_ALONG_K != 0u) {
-      let row = vector / (TILE_K / 8u);
-      let column = vector % (TILE_K / 8u);
-      b_from[i] = (params.bOffset + min(n_tile + row, params.N - 1u) * params.bStride) / 8u + column;
-      b_to[i] = row * STRIDE_K + column;
-      b_k[i] = column * 8u;
-    } else {
-      let row = vector / (TILE_N / 8u);
-      let column = vector % (TILE_N / 8u);
-      b_from[i] = (params.bOffset + row * params.bStride + n_tile) / 8u + column;
-      b_to[i] = row * STRIDE_N + column;
-      b_k[i] = select(row, 0x80000000u, n_tile + column * 8u >= params.N);
-    }
-  }
-  let a_step = select(params.aStride, 1u, A_ALONG_K != 0u);
-  let b_step = select(params.bStride, 1u, B_ALONG_K != 0u);
-
-  var next_a: array<vec4<u32>, A_VECTORS>;
-  var next_b: array<Packed, B_VECTORS>;
-  for (var i = 0u; i < A_VECTORS; i++) {
-    next_a[i] = vec4<u32>();
-    if (begin + a_k[i] < end) { next_a[i] = a[a_from[i] + begin * a_step / 8u]; }
-  }
-  for (var i = 0u; i < B_VECTORS; i++) {
-    next_b[i] = Packed();
-    if (begin + b_k[i] < end) { next_b[i] = fetch(b_from[i] + begin * b_step / 8u); }
-  }
-
-  var stage = 0u;
   for (var k = begin; k < end; k += TILE_K) {
-    if (STAGES == 1u) { workgroupBarrier(); }
-    for (var i = 0u; i < A_VECTORS; i++) { a_tile[stage * A_TILE + a_to[i]] = next_a[i]; }
-    for (var i = 0u; i < B_VECTORS; i++) { b_tile[stage * B_TILE + b_to[i]] = halves(next_b[i]); }
-    workgroupBarrier();
-    let next = k + TILE_K;
+    workgroupBarrier(); // the step before has been multiplied
+    // Rows past the end repeat the last one, whose sums nobody stores; columns past it and K past its end are zeros.
     for (var i = 0u; i < A_VECTORS; i++) {
-      next_a[i] = vec4<u32>();
-      if (next + a_k[i] < end) { next_a[i] = a[a_from[i] + next * a_step / 8u]; }
+      let vector = thread + i * THREADS;
+      if (A_ALONG_K != 0u) {
+        let row = vector / (TILE_K / 8u);
+        let column = vector % (TILE_K / 8u);
+        var words = vec4<u32>();
+        if (k + column * 8u < end) {
+          words = a[min(m_tile + row, params.M - 1u) * (params.aStride / 8u) + k / 8u + column];
+        }
+        a_tile[row * STRIDE_K + column] = words;
+      } else {
+        let row = vector / (TILE_M / 8u);
+        let column = vector % (TILE_M / 8u);
+        var words = vec4<u32>();
+        if (k + row < end && m_tile + column * 8u < params.M) {
+          words = a[(k + row) * (params.aStride / 8u) + m_tile / 8u + column];
+        }
+        a_tile[row * STRIDE_M + column] = words;
+      }
     }
     for (var i = 0u; i < B_VECTORS; i++) {
-      next_b[i] = Packed();
-      if (next + b_k[i] < end) { next_b[i] = fetch(b_from[i] + next * b_step / 8u); }
+      let vector = thread + i * THREADS;
+      if (B_ALONG_K != 0u) {
+        let row = vector / (TILE_K / 8u);
+        let column = vector % (TILE_K / 8u);
+        var packed = Packed();
+        if (k + column * 8u < end) {
+          packed = fetch((params.bOffset + min(n_tile + row, params.N - 1u) * params.bStride + k) / 8u + column);
+        }
+        b_tile[row * STRIDE_K + column] = halves(packed);
+      } else {
+        let row = vector / (TILE_N / 8u);
+        let column = vector % (TILE_N / 8u);
+        var packed = Packed();
+        if (k + row < end && n_tile + column * 8u < params.N) {
+          packed = fetch((params.bOffset + (k + row) * params.bStride + n_tile) / 8u + column);
+        }
+        b_tile[row * STRIDE_N + column] = halves(packed);
+      }
     }
+    workgroupBarrier();
     for (var step = 0u; step < DEPTHS; step++) {
       let depth = depth_start + step * 16u;
       var lefts: array<Left, SQUARES_M>;
-      for (var i = 0u; i < SQUARES_M; i++) { lefts[i] = load_left(stage * A_TILE, m_square + i * 16u, depth); }
+      for (var i = 0u; i < SQUARES_M; i++) { lefts[i] = load_left(m_square + i * 16u, depth); }
       for (var j = 0u; j < SQUARES_N; j++) {
-        let right = load_right(stage * B_TILE, n_square + j * 16u, depth);
+        let right = load_right(n_square + j * 16u, depth);
         for (var i = 0u; i < SQUARES_M; i++) {
           sums[i][j] = subgroupMatrixMultiplyAccumulate(lefts[i], right, sums[i][j]);
         }
       }
     }
-    if (STAGES == 2u) { stage = 1u - stage; }
   }
 
   if (HAS_A_MAX != 0u || HAS_B_MAX != 0u) {

@@ -98,7 +98,7 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
   },
   someAdapters: 'it is made of subgroup matrices; matmul is for all others',
   cases: [
-    shape(1, 8, 8),
+    shape(2, 128, 8),
     shape(32, 40, 512, { dtype: 'fp16' }),
     shape(19, 33, 264, { accumulate: true, bias: true }),
     shape(49, 70, 136, { accumulate: true }),

@@ -7,8 +7,6 @@ export interface Tiles {
   subgroupsN: number;
   /** Subgroups that share their squares of y and take turns along K. */
   subgroupsK: number;
-  /** 2: a tile is filled while the other is read, with one barrier a step; 1: less workgroup memory, two barriers. */
-  stages: 1 | 2;
 }
 
 /** The constants that kernel.wgsl expects before it. */
@@ -20,7 +18,6 @@ export function tileConstants(tiles: Tiles): Record<string, number> {
     SUBGROUPS_M: tiles.subgroupsM,
     SUBGROUPS_N: tiles.subgroupsN,
     SUBGROUPS_K: tiles.subgroupsK,
-    STAGES: tiles.stages,
   };
 }
 
@@ -30,6 +27,21 @@ export function threadsOf({ subgroupsM, subgroupsN, subgroupsK }: Tiles): number
 }
 
 /** Bytes of workgroup memory, as kernel.wgsl declares it. */
-export function tileBytes({ m, n, k, stages }: Tiles): number {
-  return 16 * stages * ((m * k) / 8 + Math.max(m, k) + (n * k) / 8 + Math.max(n, k));
+export function tileBytes(tiles: Tiles): number {
+  const { m, n, k } = tiles;
+  const squares = 2 * threadsOf(tiles);
+  return 16 * (Math.max((m * k) / 8 + Math.max(m, k), squares) + (n * k) / 8 + Math.max(n, k));
+}
+
+/** How often each loop over parts of a tile goes round in one invocation, by the name of its end in kernel.wgsl. */
+export function loopCounts(tiles: Tiles): Record<string, number> {
+  const { m, n, k, subgroupsM, subgroupsN, subgroupsK } = tiles;
+  const threads = threadsOf(tiles);
+  return {
+    A_VECTORS: (m * k) / 8 / threads,
+    B_VECTORS: (n * k) / 8 / threads,
+    SQUARES_M: m / subgroupsM / 16,
+    SQUARES_N: n / subgroupsN / 16,
+    DEPTHS: k / subgroupsK / 16,
+  };
 }

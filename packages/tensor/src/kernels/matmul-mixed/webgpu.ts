@@ -1,8 +1,9 @@
 import type { LaunchFacts, WebGpuVariant } from '@xlstm/device';
 import { spread } from '../../grid.ts';
+import { expandLoops } from './expand-loops.ts';
 import code from './kernel.wgsl';
 import type { bindings, params } from './signature.ts';
-import { type Tiles, threadsOf, tileBytes, tileConstants } from './tiles.ts';
+import { loopCounts, type Tiles, threadsOf, tileBytes, tileConstants } from './tiles.ts';
 import half from './weights.half.wgsl';
 import q4 from './weights.q4.wgsl';
 import q8 from './weights.q8.wgsl';
@@ -19,17 +20,21 @@ enable chromium_experimental_subgroup_matrix;
 export const WEIGHTS: Readonly<Record<WeightKind, string>> = { half, q8, q4 };
 export type WeightKind = 'half' | 'q8' | 'q4';
 
-const MANY_ROWS: Tiles = { m: 128, n: 128, k: 32, subgroupsM: 2, subgroupsN: 2, subgroupsK: 1, stages: 2 };
-const SIXTY_FOUR_ROWS: Tiles = { m: 64, n: 32, k: 128, subgroupsM: 2, subgroupsN: 1, subgroupsK: 4, stages: 1 };
-const THIRTY_TWO_ROWS: Tiles = { m: 32, n: 32, k: 256, subgroupsM: 1, subgroupsN: 1, subgroupsK: 8, stages: 1 };
+const MANY_ROWS: Tiles = { m: 128, n: 128, k: 32, subgroupsM: 2, subgroupsN: 2, subgroupsK: 1 };
+const SIXTY_FOUR_ROWS: Tiles = { m: 64, n: 32, k: 128, subgroupsM: 2, subgroupsN: 1, subgroupsK: 4 };
+const THIRTY_TWO_ROWS: Tiles = { m: 32, n: 32, k: 256, subgroupsM: 1, subgroupsN: 1, subgroupsK: 8 };
 
 function kindOf({ params: { bits }, dtypes }: Facts): WeightKind | undefined {
   if (dtypes.b === 'fp16' || dtypes.b === 'bf16') return bits === 0 ? 'half' : undefined;
   return bits === 8 ? 'q8' : bits === 4 ? 'q4' : undefined;
 }
 
-/** Whether rows can be read eight elements at a time. */
+/** Elements of a square of sums, which y must at least hold to be bound. */
+const SQUARE = 256;
+
+/** Whether y holds a square, and rows can be read eight elements at a time. */
 function aligned({ M, N, K, aAlongK, aStride, bAlongK, bOffset, bStride, group, bits }: Facts['params']): boolean {
+  if (M * N < SQUARE) return false;
   const along = [aStride, bStride, bOffset, aAlongK ? K : M, bAlongK ? K : N];
   if (along.some((length) => length % 8 !== 0)) return false;
   return bits === 0 || (bAlongK === 1 && bOffset === 0 && bStride === K && group % 8 === 0 && K % group === 0);
@@ -40,7 +45,7 @@ export function mixedVariant(name: string, tiles: Tiles, kind: WeightKind, mostR
   const constants = Object.entries(tileConstants(tiles)).map(([key, value]) => `const ${key} = ${value}u;\n`);
   return {
     name,
-    code: [EXTENSIONS, ...constants, WEIGHTS[kind], code].join(''),
+    code: [EXTENSIONS, ...constants, WEIGHTS[kind], expandLoops(code, loopCounts(tiles))].join(''),
     needs: {
       subgroupMatrix: true,
       invocationsPerWorkgroup: threadsOf(tiles),
