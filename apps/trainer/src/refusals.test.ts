@@ -38,7 +38,7 @@ describe('xlstm-train refuses', () => {
     ['a tokenizer for a task', ['data=', 'task.name=parity', 'tokenizer.kind=bpe'], /a task has no text and no token/],
     ['samples of a task', ['data=', 'task.name=parity', 'eval.samples=[a]'], /a task has no text to sample/],
     ['an unknown optimiser', ['optimizer.name=sgd'], /name must be one of adamw/],
-    ['bf16 where there is none', ['precision=bf16-mixed'], /precision must be one of fp32/],
+    ['a precision that there is not', ['precision=bf16-true'], /precision must be one of fp32, bf16-mixed/],
     ['batches that do not divide', ['train.micro_batch_size=3'], /micro_batch_size must divide/],
     [
       'a first batch that is larger than the last',

@@ -34,7 +34,7 @@ export interface Checkpoint {
   /** Carried states of each micro batch. */
   carried: readonly (readonly HostTensor[])[];
   /** The device that it was made on; absent in old ones. */
-  device?: { kind: string; name: string } | undefined;
+  device?: { kind: string; name: string; precision?: string } | undefined;
 }
 
 async function syncPath(path: string): Promise<void> {
@@ -197,7 +197,7 @@ export async function loadCheckpoint(folder: string): Promise<Checkpoint> {
     position: unknown;
     best?: number;
     tokens: number;
-    device?: { kind: string; name: string };
+    device?: { kind: string; name: string; precision?: string };
     optimizerStep: number;
   };
   try {

@@ -1,4 +1,5 @@
 import type { Device } from '@xlstm/device';
+import { hasMixedProducts, type Precision } from '@xlstm/tensor';
 import type { TrainerConfig } from '../config/trainer-config.ts';
 import { Engine } from '../training/engine.ts';
 import { SizingDevice } from '../training/sizing-device.ts';
@@ -13,6 +14,14 @@ export interface TrainingEstimate {
    * needs for itself, nor samples.
    */
   bytes: number;
+}
+
+/**
+ * What products are computed in: mixed precision where that is asked for and the device has units for it. There, operands are
+ * fp16 with a power of two for each tensor, which has the range of bfloat16 and is finer; sums are float32.
+ */
+export function precisionOn(device: Device, config: TrainerConfig): Precision {
+  return config.precision === 'bf16-mixed' && hasMixedProducts(device) ? 'mixed' : 'fp32';
 }
 
 /** The engine that a configuration asks for. */
@@ -31,6 +40,7 @@ export function createEngine(config: TrainerConfig, model: Engine['model'], leng
     recompute: sizes.recompute,
     carried: config.data?.packing === 'carried',
     seed: config.seed,
+    precision: precisionOn(model.device, config),
   });
 }
 

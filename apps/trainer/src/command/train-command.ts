@@ -13,7 +13,7 @@ import { MetricsLog, readMetrics, type StepMetrics } from '../metrics/metrics-lo
 import { ProgressLine } from '../metrics/progress-line.ts';
 import { TensorBoardLog } from '../metrics/tensorboard.ts';
 import { train } from '../training/train.ts';
-import { countParameters, createEngine, estimateTraining, prepareEngine } from './estimate-training.ts';
+import { countParameters, createEngine, estimateTraining, precisionOn, prepareEngine } from './estimate-training.ts';
 import { prepareData } from './prepare-data.ts';
 import { prepareTask } from './prepare-task.ts';
 import { prepareTokenizer } from './prepare-tokenizer.ts';
@@ -91,6 +91,11 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
     const { device, reason } = await selectDevice(config.device);
     toClose.push(() => device.dispose());
     say(`device: ${reason}`);
+    if (config.precision === 'bf16-mixed' && precisionOn(device, config) === 'fp32') {
+      say(
+        `precision: fp32, since ${device.name} offers no subgroup matrices of fp16, which bf16-mixed computes on (in Node, an NVIDIA GPU offers them with XLSTM_DAWN_TOGGLES=vulkan_enable_f16_on_nvidia,allow_unsafe_apis)`,
+      );
+    }
     const tellSize = (parameters: number, bytes: number): void =>
       say(`${parameters} parameters, ${run.describe}, ${(bytes / 1e9).toPrecision(3)} GB on the device`);
     if (options.dryRun) {

@@ -183,7 +183,7 @@ export function parseTrainerConfig(raw: unknown): TrainerConfig {
     outDir: text(fields, 'out_dir', 'out_dir'),
     seed: fields.integer('seed', 1, 0),
     device: fields.oneOf('device', DEVICE_CHOICES, 'auto'),
-    precision: fields.oneOf('precision', ['fp32'], 'fp32'),
+    precision: fields.oneOf('precision', ['fp32', 'bf16-mixed'], 'fp32'),
     model: parseModel(fields),
     tokenizer: parseTokenizer(fields),
     data: parseData(fields),

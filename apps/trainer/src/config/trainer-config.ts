@@ -47,7 +47,8 @@ export interface TrainerConfig {
   outDir: string;
   seed: number;
   device: DeviceChoice;
-  precision: 'fp32';
+  /** `bf16-mixed`: matrix products of 16-bit operands where the device has units for them, else as `fp32`. */
+  precision: 'fp32' | 'bf16-mixed';
   model: ModelConfig;
   tokenizer: TokenizerConfig;
   data: DataConfig | undefined;

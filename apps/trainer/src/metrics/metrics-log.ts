@@ -13,6 +13,8 @@ export interface StepMetrics {
   tokens: number;
   /** The kind of device, in the first step of a run and in the first after each resume. */
   device?: string;
+  /** Of products, beside the device. */
+  precision?: string;
   validationLoss?: number;
   accuracy?: Readonly<Record<string, number>>;
   samples?: readonly { prompt: string; text: string }[];

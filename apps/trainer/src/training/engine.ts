@@ -1,5 +1,5 @@
 import { Arena, type Device, type Program } from '@xlstm/device';
-import { AdamW, type AdamWState, addInPlace, argmax, Scope, Tape, Tensor } from '@xlstm/tensor';
+import { AdamW, type AdamWState, addInPlace, argmax, type Precision, Scope, Tape, Tensor } from '@xlstm/tensor';
 import { type Batch, IGNORE } from '../data/batch-source.ts';
 import type { CarriedState, TrainableModel } from './trainable-model.ts';
 
@@ -21,6 +21,8 @@ export interface EngineOptions {
   carried: boolean;
   /** Decides what dropout drops. */
   seed: number;
+  /** Of the products of a step and of its gradients; evaluations and predictions are float32. */
+  precision: Precision;
 }
 
 /** Most probable next tokens after `tokens`, both `[rows, length]`. */
@@ -104,6 +106,11 @@ export class Engine {
       this.dispose();
       throw error;
     }
+  }
+
+  /** What a step's products are computed in. */
+  get precision(): Precision {
+    return this.#options.precision;
   }
 
   /** Kernel launches of a step. */
@@ -201,8 +208,8 @@ export class Engine {
   }
 
   #queueMicroBatch(carried: CarriedState | undefined): void {
-    const { dropout: p, recompute } = this.#options;
-    const tape = new Tape(this.#arena, { parameters: this.model.parameters() });
+    const { dropout: p, recompute, precision } = this.#options;
+    const tape = new Tape(this.#arena, { parameters: this.model.parameters(), precision });
     const loss = this.model.loss(tape, this.#tokens, this.#targets, {
       recompute,
       carried,

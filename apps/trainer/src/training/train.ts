@@ -72,7 +72,7 @@ async function takeCheckpoint({ engine, source, identity }: TrainingRun, progres
     weights: await readAll(engine.model.readWeights()),
     optimizer: await engine.readOptimizer(),
     carried: await Promise.all(engine.carried.map((state) => state.read())),
-    device: { kind: engine.model.device.kind, name: engine.model.device.name },
+    device: { kind: engine.model.device.kind, name: engine.model.device.name, precision: engine.precision },
   };
 }
 
@@ -109,6 +109,12 @@ async function resume(run: TrainingRun, checkpoint: Checkpoint): Promise<Progres
   if (checkpoint.device && checkpoint.device.kind !== device.kind) {
     run.say(
       `the checkpoint was made on ${checkpoint.device.kind} (${checkpoint.device.name}), this run goes on on ${device.kind} (${device.name}): the same up to rounding, not bit for bit`,
+    );
+  }
+  const made = checkpoint.device?.precision ?? 'fp32';
+  if (checkpoint.device && made !== engine.precision) {
+    run.say(
+      `the checkpoint was made with ${made} products, this run goes on with ${engine.precision}: not bit for bit`,
     );
   }
   try {
@@ -228,7 +234,7 @@ export async function train(run: TrainingRun, from?: Checkpoint): Promise<{ step
       tokens: progress.tokens,
     };
     const last = progress.step === maxSteps;
-    if (isFirst) metrics.device = engine.model.device.kind;
+    if (isFirst) Object.assign(metrics, { device: engine.model.device.kind, precision: engine.precision });
     if (last || progress.step % config.eval.interval === 0) {
       Object.assign(metrics, await run.evaluate(progress.step));
       const { validationLoss } = metrics;
