@@ -167,7 +167,7 @@ describe('fromPretrained', () => {
 
   it.each([
     ['an unknown option', { worker: true }, /no option is called "worker".*xlstm\/worker/],
-    ['an unknown dtype', { dtype: 'int8' }, /dtype must be one of fp32, bf16, fp16, got "int8"/],
+    ['an unknown dtype', { dtype: 'int8' }, /dtype must be one of fp32, bf16, fp16, q8, q4, got "int8"/],
     ['an unknown option', { revison: 'main' }, /no option is called "revison"; it takes device, dtype/],
     ['an unknown device', { device: 'tpu' }, /"tpu" is not one of auto, webgpu, cpu/],
   ])('refuses %s', async (_, options, message) => {

@@ -32,7 +32,7 @@ rmSync(join(root, 'dist'), { recursive: true, force: true });
 const bundle = await rolldown({
   input,
   platform: 'neutral',
-  plugins: [shaderText()],
+  plugins: [shaderText({ compact: true })],
   external: (id) => !id.startsWith('.') && !id.startsWith('/'),
   treeshake: false,
   // What Node 20 and today's browsers run; `using` declarations are not in it, so sources avoid them.

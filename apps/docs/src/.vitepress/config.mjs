@@ -15,6 +15,7 @@ const guide = [
       { text: 'Training', link: '/guide/training' },
       { text: 'xlstm-train', link: '/guide/trainer' },
       { text: 'Command line', link: '/guide/cli' },
+      { text: 'Formats', link: '/guide/formats' },
     ],
   },
   {
