@@ -208,7 +208,8 @@ export async function fromPretrained(source: ModelSource, options: FromPretraine
       checkFit(selected.device, checkpoint, dtype);
       const config = parseConfig(checkpoint.config, checkpoint.configFormat);
       const { tokenizerConfig } = checkpoint;
-      const tokenizer = tokenizerOf({ tokenizerJson: await checkpoint.tokenizerJson?.(), tokenizerConfig }, config);
+      const tokenizerJson = await checkpoint.tokenizerJson?.();
+      const tokenizer = await tokenizerOf({ tokenizerJson, tokenizerConfig }, config);
       const model = await XLSTMLarge.load(selected.device, config, checkpointWeights(checkpoint), {
         dtype: dtype ?? storedDtype(checkpoint),
         signal,

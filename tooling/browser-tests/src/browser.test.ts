@@ -147,7 +147,7 @@ describe('WebGPU in Chromium', { timeout: 180_000 }, () => {
 
   it.for(specs)('%s', async (path, context) => {
     const { variants, launches, failures, missing } = await facts(path as `${string}/spec.ts`);
-    if (missing !== undefined) context.skip(`is declared missing: ${missing}`);
+    if (missing !== undefined) context.skip(`is not here: ${missing}`);
     expect(variants).not.toEqual([]);
     expect(launches).toBeGreaterThan(0);
     expect(failures).toEqual([]);

@@ -46,11 +46,14 @@ function indexFor(path: string, text: string): string {
 /** The kernels whose WGSL holds this text, alone or with a prelude. */
 async function kernelsWith(path: string, text: string): Promise<Kernel[]> {
   const kernels = await kernelsOf(indexFor(path, text));
-  return [...kernels].filter((kernel) => codesWith(kernel, text).length > 0);
+  return [...kernels].filter((kernel) => codesWith(kernel, path, text).length > 0);
 }
 
-function codesWith(kernel: Kernel, text: string): string[] {
-  return (kernel.webgpu ?? []).map(({ code }) => code).filter((code) => code.includes(text));
+/** Forms made from a template hold its entry point, not its text. */
+function codesWith(kernel: Kernel, path: string, text: string): string[] {
+  const codes = (kernel.webgpu ?? []).map(({ code }) => code);
+  if (path.endsWith('.template.wgsl')) return codes.filter((code) => `${entryPoints(code)}` === `${entryPoints(text)}`);
+  return codes.filter((code) => code.includes(text));
 }
 
 /** Comments hold words like `enable` and `fn` too. */
@@ -83,7 +86,7 @@ for (const path of shaders) {
       const using = await kernelsWith(path, text);
       expect(using, `no kernel exported by ${relative(packagesFolder, indexFor(path, text))} runs it`).not.toEqual([]);
       for (const kernel of using) {
-        for (const code of codesWith(kernel, text)) expect(entryPoints(code)).toEqual([kernel.id]);
+        for (const code of codesWith(kernel, path, text)) expect(entryPoints(code)).toEqual([kernel.id]);
       }
     });
   });
@@ -101,7 +104,7 @@ await describeDevices(
         continue;
       }
       it(path, async ({ skip }) => {
-        const codes = (await kernelsWith(path, text)).flatMap((kernel) => codesWith(kernel, text));
+        const codes = (await kernelsWith(path, text)).flatMap((kernel) => codesWith(kernel, path, text));
         const all = codes.length > 0 ? [...new Set(codes)] : [text];
         const lacking = new Set(all.flatMap((code) => missingFeatures(code, webgpu)));
         const possible = all.filter((code) => missingFeatures(code, webgpu).length === 0);

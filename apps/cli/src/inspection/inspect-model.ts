@@ -58,9 +58,14 @@ function attempt<T>(problems: string[], find: () => T): T | undefined {
   try {
     return find();
   } catch (error) {
-    problems.push(error instanceof Error ? error.message : String(error));
+    noteIn(problems)(error);
     return undefined;
   }
+}
+
+/** What to do with an error that is a problem of the model. */
+function noteIn(problems: string[]): (error: unknown) => undefined {
+  return (error) => void problems.push(error instanceof Error ? error.message : String(error));
 }
 
 interface Plan {
@@ -121,7 +126,7 @@ export async function inspectModel(folder: string, signal: AbortSignal): Promise
   const plan = config ? planOf(contents, config, problems) : undefined;
   // Without a file text is bytes, and a model of fewer ids than bytes simply has no text; that is no fault of it.
   const tokenizerProblems = contents.tokenizerJson ? problems : [];
-  const tokenizer = config ? attempt(tokenizerProblems, () => tokenizerOf(contents, config)) : undefined;
+  const tokenizer = config && (await tokenizerOf(contents, config).catch(noteIn(tokenizerProblems)));
   const tensors = tensorReports(contents);
   const used = new Set(plan?.agrees ? plan.table.tensors.map(({ name }) => name) : []);
   const bytesByDtype: Record<string, number> = {};

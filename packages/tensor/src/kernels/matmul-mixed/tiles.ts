@@ -9,7 +9,7 @@ export interface Tiles {
   subgroupsK: number;
 }
 
-/** The constants that kernel.wgsl expects before it. */
+/** The constants that kernel.template.wgsl expects before it. */
 export function tileConstants(tiles: Tiles): Record<string, number> {
   return {
     TILE_M: tiles.m,
@@ -26,14 +26,14 @@ export function threadsOf({ subgroupsM, subgroupsN, subgroupsK }: Tiles): number
   return 32 * subgroupsM * subgroupsN * subgroupsK;
 }
 
-/** Bytes of workgroup memory, as kernel.wgsl declares it. */
+/** Bytes of workgroup memory, as kernel.template.wgsl declares it. */
 export function tileBytes(tiles: Tiles): number {
   const { m, n, k } = tiles;
   const squares = 2 * threadsOf(tiles);
   return 16 * (Math.max((m * k) / 8 + Math.max(m, k), squares) + (n * k) / 8 + Math.max(n, k));
 }
 
-/** How often each loop over parts of a tile goes round in one invocation, by the name of its end in kernel.wgsl. */
+/** How often each loop over parts of a tile goes round in one invocation, by the name of its end in kernel.template.wgsl. */
 export function loopCounts(tiles: Tiles): Record<string, number> {
   const { m, n, k, subgroupsM, subgroupsN, subgroupsK } = tiles;
   const threads = threadsOf(tiles);

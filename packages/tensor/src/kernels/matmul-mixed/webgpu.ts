@@ -1,7 +1,7 @@
 import type { LaunchFacts, WebGpuVariant } from '@xlstm/device';
 import { spread } from '../../grid.ts';
 import { expandLoops } from './expand-loops.ts';
-import code from './kernel.wgsl';
+import code from './kernel.template.wgsl';
 import type { bindings, params } from './signature.ts';
 import { loopCounts, type Tiles, threadsOf, tileBytes, tileConstants } from './tiles.ts';
 import half from './weights.half.wgsl';
