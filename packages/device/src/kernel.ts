@@ -51,6 +51,8 @@ export interface WebGpuNeeds {
    * (`chromium-experimental-subgroup-matrix`, with `shader-f16` and `subgroups`).
    */
   subgroupMatrix?: true;
+  /** Dot products of four packed bytes (`dot4I8Packed`) that are instructions of the GPU. */
+  packedDot?: true;
   /**
    * Only for adapters that compute on the CPU (SwiftShader, llvmpipe): there a workgroup barrier costs more than the
    * idle lanes of a form without any.
@@ -82,6 +84,8 @@ export interface WebGpuLimits {
   maxSubgroupSize: number;
   /** Whether subgroups, all of 32 invocations, multiply 16 x 16 matrices of float16 into float32 sums. */
   subgroupMatrix: boolean;
+  /** Whether WGSL has `dot4I8Packed` here, and the GPU's vendor builds it in; elsewhere it would be a dozen operations. */
+  packedDot: boolean;
   /** Whether the adapter computes on the CPU. */
   software: boolean;
 }

@@ -8,6 +8,7 @@ const limits = {
   minSubgroupSize: 0,
   maxSubgroupSize: 0,
   subgroupMatrix: false,
+  packedDot: false,
   software: false,
 };
 

@@ -91,7 +91,7 @@ export async function runCase(
       if (!reference) continue;
       const data = await device.read(buffers[name]!);
       checkGuard(spec.kernel, name, data, length);
-      const tolerance = spec.tolerances[name];
+      const tolerance = testCase.tolerances?.[name] ?? spec.tolerances[name];
       if (!tolerance) throw new Error(`${spec.kernel.id}: the spec has no tolerance for its output ${name}`);
       results.push({ output: name, ...compare(data.slice(0, length), reference, tolerance) });
     }

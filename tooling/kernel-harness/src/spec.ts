@@ -10,6 +10,8 @@ export interface KernelCase<B extends string = string, P extends string = string
   name: string;
   params: Readonly<Record<P, number>>;
   buffers: (random: Random) => Partial<Record<B, CaseBuffer | undefined>>;
+  /** In the place of the spec's, for what this launch writes. */
+  tolerances?: Readonly<Partial<Record<B, Tolerance>>>;
 }
 
 /** What one launch must do at least; times and these give the share of the device's ceilings. */

@@ -19,6 +19,7 @@ interface NodeWebGpu {
 }
 
 let nodeGpu: Promise<GPU> | undefined;
+let openedDawn: GPU | undefined;
 let nodeToggles = '';
 
 /** What `XLSTM_DAWN_TOGGLES` names, separated by commas, for programs that cannot be told otherwise. */
@@ -44,10 +45,11 @@ async function openDawn(toggles: readonly string[]): Promise<GPU> {
   }
   const off = toggles.filter((toggle) => toggle.startsWith('-')).map((toggle) => toggle.slice(1));
   const on = toggles.filter((toggle) => !toggle.startsWith('-'));
-  return dawn.create([
+  openedDawn = dawn.create([
     ...(on.length > 0 ? [`enable-dawn-features=${on.join(',')}`] : []),
     ...(off.length > 0 ? [`disable-dawn-features=${off.join(',')}`] : []),
   ]);
+  return openedDawn;
 }
 
 function isNode(): boolean {
@@ -94,6 +96,12 @@ export async function findGpu(toggles: readonly string[] = []): Promise<GPU> {
     });
   }
   return nodeGpu;
+}
+
+/** Extensions of WGSL that the platform in use understands, by their names; none before one has been found. */
+export function languageFeatures(): ReadonlySet<string> {
+  const gpu = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? openedDawn;
+  return new Set(gpu?.wgslLanguageFeatures ?? []);
 }
 
 /** Asks for an adapter. @throws DeviceError that says why there is none. */

@@ -1,6 +1,6 @@
 import { DeviceError, OptionError } from '../errors.ts';
 import type { WebGpuLimits, WebGpuNeeds } from '../kernel.ts';
-import { isSoftwareAdapter } from './adapter.ts';
+import { isSoftwareAdapter, languageFeatures } from './adapter.ts';
 
 /** Features that some kernel form uses; requested where the adapter has them, never required. */
 const WANTED_FEATURES: readonly string[] = [
@@ -89,6 +89,13 @@ function multipliesMatrices(device: GPUDevice, info: GPUAdapterInfo | undefined)
   );
 }
 
+/** Vendors whose GPUs lack the instruction, so that compilers write it out. */
+const WITHOUT_PACKED_DOT: readonly string[] = ['apple', ''];
+
+function multipliesPackedBytes(info: GPUAdapterInfo | undefined): boolean {
+  return languageFeatures().has('packed_4x8_integer_dot_product') && !WITHOUT_PACKED_DOT.includes(info?.vendor ?? '');
+}
+
 /**
  * What kernels may choose their constants and grids by.
  *
@@ -103,6 +110,7 @@ export function kernelLimits(device: GPUDevice, limits: DeviceLimits, info: GPUA
     minSubgroupSize: subgroups ? (info?.subgroupMinSize ?? 4) : 0,
     maxSubgroupSize: subgroups ? (info?.subgroupMaxSize ?? 128) : 0,
     subgroupMatrix: multipliesMatrices(device, info),
+    packedDot: multipliesPackedBytes(info),
     software: info ? isSoftwareAdapter(info) : false,
   };
 }
@@ -114,6 +122,7 @@ export function meetsNeeds(device: GPUDevice, limits: WebGpuLimits, needs: WebGp
     (needs.features ?? []).every((feature) => device.features.has(feature)) &&
     (limits.software || !needs.software) &&
     (limits.subgroupMatrix || !needs.subgroupMatrix) &&
+    (limits.packedDot || !needs.packedDot) &&
     limits.minSubgroupSize >= (needs.minSubgroupSize ?? 0) &&
     limits.maxInvocationsPerWorkgroup >= (needs.invocationsPerWorkgroup ?? 0) &&
     limits.maxWorkgroupStorageBytes >= (needs.workgroupStorageBytes ?? 0)

@@ -9,6 +9,7 @@ import {
 import { type Bench, type BenchResult, compare, measure } from '@xlstm-tooling/kernel-harness';
 import { randomBits, randomFill } from '../random-fill/index.ts';
 import { fusedLinearKernel } from './index.ts';
+import { integersVariant } from './integers.ts';
 import { spec } from './spec.ts';
 import { type VectorPlan, vectorVariant } from './webgpu.ts';
 
@@ -17,29 +18,51 @@ type Case = (typeof spec.bench)[number];
 /** Weights rotate through at least this much, so that no cache serves them. */
 const COLD_BYTES = 256 * 2 ** 20;
 const STAGE_BYTES = 28 * 1024;
+/** The integer form rounds x to 16 bits. */
+const TOLERANCE = { relativeRms: 5e-5, atol: 1e-3, rtol: 1e-3 };
 
-type Layout = [rows: 2 | 4 | 8, depth: 1 | 2 | 4, threads: 64 | 128 | 256, groups: number, staged: boolean];
+type FloatLayout = [rows: 2 | 4 | 8, depth: 1 | 2 | 4, threads: 64 | 128 | 256 | 512, groups: number, staged: boolean];
 
-const LAYOUTS: readonly Layout[] = [
+const FLOAT_LAYOUTS: readonly FloatLayout[] = [
   [4, 2, 256, 8, true],
+  [4, 2, 512, 16, true],
+  [4, 2, 512, 8, true],
   [4, 2, 256, 4, true],
-  [4, 2, 128, 4, true],
-  [4, 1, 256, 8, true],
+  [4, 4, 256, 8, true],
   [2, 4, 256, 8, true],
-  [2, 4, 128, 2, true],
-  [2, 2, 128, 4, true],
-  [8, 1, 256, 8, true],
-  [8, 1, 128, 4, true],
+  [2, 4, 512, 16, true],
+  [2, 4, 512, 8, true],
+  [8, 1, 512, 16, true],
+  [8, 2, 256, 8, true],
   [4, 2, 256, 8, false],
   [4, 2, 256, 4, false],
-  [4, 4, 128, 4, false],
+  [4, 4, 256, 8, false],
   [2, 4, 256, 8, false],
-  [2, 4, 256, 4, false],
-  [2, 4, 128, 2, false],
-  [8, 1, 128, 4, false],
+  [2, 4, 512, 16, false],
+  [2, 4, 512, 8, false],
 ];
 
-function variantOf([rows, depth, threads, groups, staged]: Layout) {
+/** As many workgroups as there are rows for. */
+const ALL = 1e9;
+
+type IntegersLayout = [rows: 2 | 4 | 8, depth: 1 | 2 | 4, threads: 128 | 256 | 512, workgroups: number];
+
+const INTEGERS_LAYOUTS: readonly IntegersLayout[] = [
+  [4, 2, 256, ALL],
+  [4, 2, 256, 400],
+  [4, 2, 256, 264],
+  [4, 1, 256, 400],
+  [4, 4, 256, 400],
+  [2, 2, 256, ALL],
+  [2, 4, 256, 400],
+  [8, 1, 256, 400],
+  [4, 2, 512, ALL],
+  [4, 2, 512, 132],
+  [2, 4, 512, 264],
+  [4, 2, 128, 528],
+];
+
+function floatVariant([rows, depth, threads, groups, staged]: FloatLayout) {
   const plan: VectorPlan = {
     rows,
     depth,
@@ -55,6 +78,17 @@ function variantOf([rows, depth, threads, groups, staged]: Layout) {
     plan,
   );
 }
+
+function integersForm(bits: 8 | 4, [rows, depth, threads, workgroups]: IntegersLayout) {
+  const most = workgroups === ALL ? '' : `, ${workgroups} workgroups`;
+  const name = `${rows} rows x ${depth}, ${threads} threads${most}`;
+  return integersVariant(name, { bits, rows, depth, threads, workgroups });
+}
+
+const variantsFor = (dtype: WeightDtype) =>
+  dtype === 'q8' || dtype === 'q4'
+    ? INTEGERS_LAYOUTS.map((layout) => integersForm(dtype === 'q8' ? 8 : 4, layout))
+    : FLOAT_LAYOUTS.map(floatVariant);
 
 /** Buffers of a case with contents made on the device, as sets that share all but the weights. */
 function makeSets(device: Device, { params }: Case, dtype: WeightDtype, bytes: number) {
@@ -96,39 +130,32 @@ async function timeLayouts(device: Device, testCase: Case, dtype: WeightDtype, r
       return (await device.read(y)) as Float32Array;
     };
     const expected = await output(fusedLinearKernel, 'plain');
-    for (const layout of LAYOUTS) {
-      const variant = variantOf(layout);
-      const { name } = variant;
-      const kernel = defineKernel({ ...fusedLinearKernel, webgpu: [variant] });
-      if (variant.fits?.({ params: testCase.params, dtypes: { weight: sets[0]!.weight.dtype } as never }) === false)
+    const facts = { params: testCase.params, dtypes: { weight: sets[0]!.weight.dtype } as never };
+    const forms = variantsFor(dtype)
+      .filter(({ fits }) => fits?.(facts) !== false)
+      .map((variant) => ({ name: variant.name, kernel: defineKernel({ ...fusedLinearKernel, webgpu: [variant] }) }))
+      .filter(({ kernel }) => device.variants(kernel as unknown as Kernel).length > 0);
+    const launch = ({ kernel, name }: (typeof forms)[number], index: number) =>
+      device.launch(kernel, { buffers: sets[index % sets.length]!, params: testCase.params, variant: name });
+    await device.prepare(() => {
+      for (const form of forms) launch(form, 0);
+    });
+    for (const form of forms) {
+      const line = { name: `${testCase.name}`, device: device.name, variant: form.name };
+      const { pass, relativeRms } = compare(await output(form.kernel, form.name), expected, TOLERANCE);
+      if (!pass) {
+        report({ ...line, microseconds: Number.NaN, columns: { wrong: `relative RMS ${relativeRms}` } });
         continue;
-      const line = { name: `${testCase.name}`, device: device.name, variant: name };
-      try {
-        if (device.variants(kernel as unknown as Kernel).length === 0) continue;
-        const { pass, relativeRms } = compare(await output(kernel, name), expected, {
-          relativeRms: 1e-5,
-          atol: 1e-3,
-          rtol: 1e-3,
-        });
-        if (!pass) {
-          report({ ...line, microseconds: Number.NaN, columns: { wrong: `relative RMS ${relativeRms}` } });
-          continue;
-        }
-        const milliseconds = await measure(device, (index) => {
-          device.launch(kernel, { buffers: sets[index % sets.length]!, params: testCase.params, variant: name });
-        });
-        const gigabytesPerSecond = cost.bytes / milliseconds / 1e6;
-        report({ ...line, microseconds: milliseconds * 1e3, gigabytesPerSecond });
-      } catch (error) {
-        report({ ...line, microseconds: Number.NaN, columns: { failed: String(error).slice(0, 300) } });
       }
+      const milliseconds = await measure(device, (index) => launch(form, index), { rough: true });
+      report({ ...line, microseconds: milliseconds * 1e3, gigabytesPerSecond: cost.bytes / milliseconds / 1e6 });
     }
   } finally {
     for (const buffer of made) buffer.dispose();
   }
 }
 
-/** Every layout of the vector form on the products of a 7B decode step; each is held to the plain form before it is timed. */
+/** Every layout of the vector form, and of that of integer products, on the products of a 7B decode step; each is held to the plain form before it is timed. */
 const bench: Bench = {
   id: 'fused_linear_layouts',
   async run(device, report, skip) {

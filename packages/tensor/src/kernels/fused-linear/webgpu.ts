@@ -1,5 +1,6 @@
 import { dtypeCode, type LaunchFacts, type WebGpuLimits, type WebGpuVariant } from '@xlstm/device';
 import { spread } from '../../grid.ts';
+import { integersVariant } from './integers.ts';
 import plain from './kernel.plain.wgsl';
 import subgroups from './kernel.subgroups.wgsl';
 import { type RowsPlan, rowsText } from './rows-text.ts';
@@ -35,7 +36,7 @@ const shared = (facts: Facts): Record<string, number> => ({
 /** How the vector form is laid out. */
 export interface VectorPlan extends RowsPlan {
   /** Invocations of a workgroup. */
-  threads: 64 | 128 | 256;
+  threads: 64 | 128 | 256 | 512;
   /** Groups of rows in a workgroup; where it has more subgroups, they share K. */
   groups: number;
   /** Bytes of x that may be staged. */
@@ -114,6 +115,8 @@ const always = (): boolean => true;
 const base = { threads: 256, groups: 8, stageBytes: 0, staged: false, single: true } as const;
 
 export const fusedLinearWebGpu: readonly Variant[] = [
+  integersVariant('integers-q8', { bits: 8, rows: 4, depth: 2, threads: 256, workgroups: 400 }),
+  integersVariant('integers-q4', { bits: 4, rows: 4, depth: 2, threads: 256, workgroups: 400 }),
   // Staging wants more than the default 16 KiB of workgroup memory where K is 4,096.
   ...([28 * KIB, 12 * KIB] as const).flatMap((stageBytes) => {
     const size = stageBytes / KIB;

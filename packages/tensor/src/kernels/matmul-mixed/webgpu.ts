@@ -1,6 +1,6 @@
 import type { LaunchFacts, WebGpuVariant } from '@xlstm/device';
+import { expandLoops } from '../../expand-loops.ts';
 import { spread } from '../../grid.ts';
-import { expandLoops } from './expand-loops.ts';
 import code from './kernel.template.wgsl';
 import type { bindings, params } from './signature.ts';
 import { loopCounts, type Tiles, threadsOf, tileBytes, tileConstants } from './tiles.ts';
