@@ -1,13 +1,12 @@
 import type { Device } from '@xlstm/device';
 import type { Bench } from '@xlstm-tooling/kernel-harness';
-import { parseConfig, type XlstmLargeConfig } from './config.ts';
+import type { XlstmLargeConfig } from './config.ts';
 import { generateTokens } from './generate.ts';
 import { generateBatch } from './inference/batch-generate.ts';
 import type { XLSTMLarge } from './model.ts';
 import { randomXlstmLarge } from './random-weights.ts';
+import { SEVEN_B, STORIES, withGateModel } from './testing/bench-models.ts';
 
-const SEVEN_B = { model_type: 'xlstm', hidden_size: 4096, num_heads: 8, num_hidden_layers: 32, vocab_size: 50304 };
-const STORIES = { model_type: 'xlstm', hidden_size: 256, num_heads: 4, num_hidden_layers: 6, vocab_size: 4096 };
 const BATCHES = [1, 8, 32];
 
 /** Every other sequence is greedy, the rest draw from what top-p keeps. */
@@ -51,7 +50,6 @@ async function timeSteps(model: XLSTMLarge, batch: number, steps: number) {
 }
 
 async function benchBatch(device: Device, model: XLSTMLarge, batch: number, steps: number) {
-  await check(model, batch);
   await timeSteps(model, batch, 8);
   const { milliseconds, dispatches } = await timeSteps(model, batch, steps);
   const state = model.createState();
@@ -77,14 +75,17 @@ const bench: Bench = {
   async run(device, report, skip) {
     const slow = device.kind === 'cpu' || device.info.software;
     const shapes: [string, XlstmLargeConfig, number][] = [
-      ['stories shape, bf16', parseConfig(STORIES, 'huggingface'), slow ? 12 : 200],
-      ['7B shape, bf16', parseConfig(SEVEN_B, 'huggingface'), 128],
+      ['stories shape, bf16', STORIES, slow ? 12 : 200],
+      ['7B shape, bf16', SEVEN_B, 128],
     ];
     for (const [name, config, steps] of shapes) {
       if (slow && config.embeddingDim > 1000) {
         skip(`decode-batch ${name}`, '13.7 GB a step are too much for a device in software');
         continue;
       }
+      await withGateModel(device, config, 'bf16', async (model) => {
+        for (const batch of BATCHES) await check(model, batch);
+      });
       const model = await randomXlstmLarge(device, config, { dtype: 'bf16' });
       try {
         for (const batch of BATCHES) {

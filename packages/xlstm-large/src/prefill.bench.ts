@@ -1,42 +1,16 @@
 import { Arena, type Device, type ProfiledDispatch } from '@xlstm/device';
-import { type Precision, Scope } from '@xlstm/tensor';
-import { type Bench, compare } from '@xlstm-tooling/kernel-harness';
-import { parseConfig } from './config.ts';
+import { Scope } from '@xlstm/tensor';
+import type { Bench } from '@xlstm-tooling/kernel-harness';
 import type { XLSTMLarge } from './model.ts';
 import { pieceLength, prefill, uploadPiece } from './prefill.ts';
 import { randomXlstmLarge } from './random-weights.ts';
-
-const SEVEN_B = { model_type: 'xlstm', hidden_size: 4096, num_heads: 8, num_hidden_layers: 32, vocab_size: 50304 };
-const STORIES = { model_type: 'xlstm', hidden_size: 256, num_heads: 4, num_hidden_layers: 6, vocab_size: 4096 };
-
-const idsOf = (model: XLSTMLarge, tokens: number) =>
-  Array.from({ length: tokens }, (_, at) => (at * 7919) % model.config.vocabSize);
-
-async function lastLogits(
-  device: Device,
-  model: XLSTMLarge,
-  ids: number[],
-  precision: Precision,
-): Promise<Float32Array> {
-  using arena = new Arena(device);
-  using scope = new Scope(arena, { precision });
-  const state = model.createState();
-  try {
-    const hidden = model.forward(scope, uploadPiece(scope, [ids], 0, ids.length), state);
-    return (await device.read(model.logits(scope, hidden).buffer)) as Float32Array;
-  } finally {
-    state.dispose();
-  }
-}
+import { idsOf, logitsOf, requireLogits, SEVEN_B, STORIES, withGateModel } from './testing/bench-models.ts';
 
 /** Gate: products of fp16 operands must give what float32 ones do, within fp16's rounding. */
-async function checkMixed(device: Device, model: XLSTMLarge): Promise<number> {
+async function checkMixed(model: XLSTMLarge): Promise<number> {
   const ids = idsOf(model, 72);
-  const expected = await lastLogits(device, model, ids, 'fp32');
-  const actual = await lastLogits(device, model, ids, 'mixed');
-  const { pass, relativeRms } = compare(actual, expected, { relativeRms: 1e-2, atol: 0.2, rtol: 0.05 });
-  if (!pass) throw new Error(`prefill: mixed and fp32 disagree (relative RMS ${relativeRms}); not timing it`);
-  return relativeRms;
+  const expected = await logitsOf(model, ids, 'fp32');
+  return requireLogits('prefill, mixed and fp32', await logitsOf(model, ids, 'mixed'), expected, 1e-2);
 }
 
 async function time(device: Device, model: XLSTMLarge, tokens: number): Promise<number> {
@@ -87,23 +61,25 @@ const bench: Bench = {
   async run(device, report, skip) {
     const slow = device.kind === 'cpu' || device.info.software;
     const shapes = [
-      { name: 'stories shape', raw: STORIES, lengths: slow ? [128] : [2048] },
-      { name: '7B shape', raw: SEVEN_B, lengths: [2048, 16384] },
-    ];
-    for (const { name, raw, lengths } of shapes) {
-      if (slow && raw.hidden_size > 1000) {
+      { name: 'stories shape', config: STORIES, dtype: 'bf16', lengths: slow ? [128] : [2048] },
+      { name: '7B shape', config: SEVEN_B, dtype: 'bf16', lengths: [2048, 16384] },
+      { name: '7B shape', config: SEVEN_B, dtype: 'q4', lengths: [2048] },
+    ] as const;
+    for (const { name: shape, config, dtype, lengths } of shapes) {
+      const name = `${shape}, ${dtype}`;
+      if (slow && config.embeddingDim > 1000) {
         skip(`prefill ${name}`, '13.7 GFLOP a token are too much for a device in software');
         continue;
       }
-      const model = await randomXlstmLarge(device, parseConfig(raw, 'huggingface'), { dtype: 'bf16' });
+      const relativeRms = await withGateModel(device, config, dtype, checkMixed);
+      const model = await randomXlstmLarge(device, config, { dtype });
       try {
-        const relativeRms = await checkMixed(device, model);
         for (const tokens of lengths) {
           const cold = await time(device, model, tokens);
           const again = [await time(device, model, tokens), await time(device, model, tokens)];
           const milliseconds = Math.min(...again);
           report({
-            name: `prefill ${name}, bf16, ${tokens} tokens`,
+            name: `prefill ${name}, ${tokens} tokens`,
             device: device.name,
             microseconds: 1e3 * milliseconds,
             columns: {

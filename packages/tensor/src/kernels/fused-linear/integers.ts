@@ -31,17 +31,9 @@ const OTHER_BYTES = 4096;
 const STAGE_BYTES = 28 * 1024 + 2048;
 const MOST_HEADS = 64;
 
-const shareOf = (K: number, threads: number): number => Math.max(1, Math.ceil(K / 4 / threads));
-
-function canNormHeads({ params: { K, heads, gateOffset, E } }: Facts, threads: number): boolean {
-  const vectorsOfHead = K / heads / 4;
-  return (
-    E === 0 &&
-    heads <= MOST_HEADS &&
-    gateOffset % 4 === 0 &&
-    Number.isInteger(vectorsOfHead) &&
-    vectorsOfHead % shareOf(K, threads) === 0
-  );
+function canNormHeads({ params: { K, heads, gateOffset, E } }: Facts): boolean {
+  // Eight neighbours are in one head.
+  return E === 0 && heads <= MOST_HEADS && gateOffset % 4 === 0 && K % (8 * heads) === 0;
 }
 
 /** The form with integer products, laid out as asked for. Exported for benches that try others. */
@@ -62,7 +54,7 @@ export function integersVariant(name: string, plan: IntegersPlan): Variant {
     needs: {
       features: ['subgroups'],
       packedDot: true,
-      minSubgroupSize: 4,
+      minSubgroupSize: Math.max(4, rows), // a lane stores an output
       invocationsPerWorkgroup: threads,
       workgroupStorageBytes: STAGE_BYTES,
     },
@@ -73,7 +65,7 @@ export function integersVariant(name: string, plan: IntegersPlan): Variant {
         weightBits === bits &&
         K % 32 === 0 &&
         stagedBytes(K) + OTHER_BYTES <= STAGE_BYTES &&
-        (prologue !== PROLOGUES.headNorm || canNormHeads(facts, threads)) &&
+        (prologue !== PROLOGUES.headNorm || canNormHeads(facts)) &&
         (plan.suits?.(facts) ?? true)
       );
     },
@@ -82,11 +74,9 @@ export function integersVariant(name: string, plan: IntegersPlan): Variant {
       return {
         PROLOGUE: prologue,
         EPILOGUE: epilogue,
-        PAIRS_STAGED: K / 4,
-        BLOCKS: K / 32,
+        K,
         SUBGROUPS: Math.ceil(threads / limits.minSubgroupSize),
         HEADS: prologue === PROLOGUES.headNorm ? heads : 1,
-        SHARE: shareOf(K, threads),
         SCALED: group,
         TURNS: turns(facts, limits),
         OUTPUTS: outputs(facts),

@@ -16,11 +16,9 @@
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 @group(0) @binding(8) var<uniform> params: Params;
 
-override PAIRS_STAGED: u32 = 1;  // K / 4: pairs of words that x takes
-override BLOCKS: u32 = 1;        // K / 32
+override K: u32 = 32;            // K, as a constant: loops along it are unrolled
 override SUBGROUPS: u32 = 64;    // subgroups there can be at most
-override HEADS: u32 = 1;
-override SHARE: u32 = 1;         // vectors of x that an invocation sums up, for prologue 2
+override HEADS: u32 = 1;         // params.heads, as a constant
 override SCALED: u32 = 32;       // elements that share a scale
 override TURNS: u32 = 1;
 override OUTPUTS: u32 = ROW_COUNT; // of ROW_COUNT rows: half as many with swiglu
@@ -30,12 +28,10 @@ const PAIRS = 16u / BITS;     // pairs of words that x takes beside a chunk
 const CHUNKS_OF_BLOCK = 32u / ELEMENTS;
 
 // Upper bytes of x, pair by pair of a chunk, then lower bytes: [2, PAIRS, chunks].
-var<workgroup> packed: array<vec2<u32>, PAIRS_STAGED>;
-var<workgroup> steps: array<f32, BLOCKS>;       // what an integer of a block stands for
+var<workgroup> packed: array<vec2<u32>, K / 4u>;
+var<workgroup> steps: array<f32, K / 32u>;      // what an integer of a block stands for
 var<workgroup> squares: array<f32, SUBGROUPS>;
-var<workgroup> sums_of: array<f32, THREADS>;    // for prologue 2
-var<workgroup> squares_of: array<f32, THREADS>;
-var<workgroup> means: array<f32, HEADS>;
+var<workgroup> means: array<f32, HEADS>;        // for prologue 2
 var<workgroup> inverses: array<f32, HEADS>;
 
 struct Words { values: array<vec4<u32>, ROW_COUNT>, scales: array<u32, ROW_COUNT> }
@@ -56,6 +52,7 @@ fn load(n: u32, chunk: u32, chunks: u32) -> Words {
   return words;
 }
 
+// A variable declared in a loop without a value keeps that of the round before in some compilers: all are given one.
 // The codes that pair p of x meets, as signed bytes; those of 4 bits sixteenfold: even elements, then odd ones.
 fn codes_of(words: vec4<u32>, p: u32) -> vec2<u32> {
   if (BITS == 8u) { return vec2(words[2u * p % 4u], words[(2u * p + 1u) % 4u]); }
@@ -63,8 +60,8 @@ fn codes_of(words: vec4<u32>, p: u32) -> vec2<u32> {
 }
 
 fn use_words(words: Words, n: u32, chunk: u32, chunks: u32, sums: ptr<function, array<f32, ROW_COUNT>>) {
-  var upper: array<i32, ROW_COUNT>;
-  var lower: array<i32, ROW_COUNT>;
+  var upper = array<i32, ROW_COUNT>();
+  var lower = array<i32, ROW_COUNT>();
   for (var p = 0u; p < PAIRS; p++) {
     let high = packed[p * chunks + chunk];
     let low = packed[(PAIRS + p) * chunks + chunk];
@@ -82,31 +79,25 @@ fn use_words(words: Words, n: u32, chunk: u32, chunks: u32, sums: ptr<function, 
   }
 }
 
-// Mean and inverse deviation of each head. A head is whole shares.
-fn measure_heads(thread: u32) {
-  let invocations = params.K / params.heads / 4u / SHARE; // of a head
-  let active_ = thread * SHARE < params.K / 4u;
-  let start = select(0u, thread * SHARE, active_);
-  let first = thread / invocations * invocations;
-  var sum = 0.0;
-  for (var b = 0u; b < SHARE; b++) { sum += dot(x[start + b], vec4(1.0)); }
-  sums_of[thread] = sum;
-  workgroupBarrier();
-  var mean = 0.0;
-  if (active_) { for (var t = 0u; t < invocations; t++) { mean += sums_of[first + t]; } }
-  mean *= f32(params.heads) / f32(params.K);
-  var deviations = 0.0;
-  for (var b = 0u; b < SHARE; b++) {
-    let centred = x[start + b] - mean;
-    deviations += dot(centred, centred);
-  }
-  squares_of[thread] = deviations;
-  workgroupBarrier();
-  if (active_ && thread == first) {
-    var total = 0.0;
-    for (var t = 0u; t < invocations; t++) { total += squares_of[first + t]; }
-    means[thread / invocations] = mean;
-    inverses[thread / invocations] = inverseSqrt(total * f32(params.heads) / f32(params.K) + params.eps);
+// Mean and inverse deviation of each head, a subgroup a head.
+fn measure_heads(subgroup: u32, lane: u32, size: u32) {
+  let vectors = K / HEADS / 4u;
+  for (var begin = 0u; begin < HEADS; begin += THREADS / size) {
+    let head = begin + subgroup;
+    let start = min(head, HEADS - 1u) * vectors;
+    var sum = 0.0;
+    for (var i = lane; i < vectors; i += size) { sum += dot(x[start + i], vec4(1.0)); }
+    let mean = subgroupAdd(sum) / f32(4u * vectors);
+    var deviations = 0.0;
+    for (var i = lane; i < vectors; i += size) {
+      let centred = x[start + i] - mean;
+      deviations += dot(centred, centred);
+    }
+    let variance = subgroupAdd(deviations) / f32(4u * vectors);
+    if (lane == 0u && head < HEADS) {
+      means[head] = mean;
+      inverses[head] = inverseSqrt(variance + params.eps);
+    }
   }
   workgroupBarrier();
 }
@@ -116,7 +107,7 @@ fn prepared(i: u32) -> vec4<f32> {
   let value = x[i];
   if (PROLOGUE == 0u) { return value; }
   if (PROLOGUE == 1u) { return value * norm[i]; }
-  let head = i / (params.K / params.heads / 4u);
+  let head = i / (K / HEADS / 4u);
   let opening = gate[params.gateOffset / 4u + i];
   let open = vec4(sigmoid(opening.x), sigmoid(opening.y), sigmoid(opening.z), sigmoid(opening.w));
   return (value - means[head]) * inverses[head] * norm[i] * open;
@@ -129,10 +120,10 @@ fn magnitude(a: vec4<f32>, b: vec4<f32>) -> u32 {
 }
 
 // Four lanes share a block of 32; all invocations go through, since lanes ask each other.
-fn stage(thread: u32, subgroup: u32, lane: u32) {
-  if (PROLOGUE == 2u) { measure_heads(thread); }
-  let eights = params.K / 8u;
-  let chunks = params.K / ELEMENTS;
+fn stage(thread: u32, subgroup: u32, lane: u32, size: u32) {
+  if (PROLOGUE == 2u) { measure_heads(subgroup, lane, size); }
+  let eights = K / 8u;
+  let chunks = K / ELEMENTS;
   var own = 0.0;
   for (var begin = 0u; begin < eights; begin += THREADS) {
     let here = begin + thread < eights;
@@ -176,7 +167,7 @@ fn norm_scale(subgroups: u32) -> f32 {
   if (PROLOGUE != 1u) { return 1.0; }
   var sum = 0.0;
   for (var s = 0u; s < subgroups; s++) { sum += squares[s]; }
-  return inverseSqrt(sum / f32(params.K) + params.eps);
+  return inverseSqrt(sum / f32(K) + params.eps);
 }
 
 @compute @workgroup_size(THREADS)
@@ -190,7 +181,7 @@ fn fused_linear(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgr
   let is_extra = index < extras;
   // Rows of this subgroup, then those of the same in the next turn.
   var n = ((index - select(extras, 0u, is_extra)) * TURNS * subgroups + subgroup) * OUTPUTS;
-  let chunks = params.K / ELEMENTS;
+  let chunks = K / ELEMENTS;
   let whole = chunks / (DEPTH * size); // steps that all lanes take
   let rest = whole * DEPTH * size;
 
@@ -198,21 +189,22 @@ fn fused_linear(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgr
   if (!is_extra && whole > 0u) {
     for (var d = 0u; d < DEPTH; d++) { words[d] = load(n, lane + d * size, chunks); }
   }
-  stage(thread, subgroup, lane);
+  stage(thread, subgroup, lane, size);
   let scale = norm_scale(subgroups);
 
   if (is_extra) {
     // A few float32 rows: they take x as it is.
     let e = index * subgroups + subgroup;
     var sum = 0.0;
-    for (var i = lane; i < params.K / 4u; i += size) { sum += dot(extra[min(e, params.E - 1u) * (params.K / 4u) + i], prepared(i)); }
+    for (var i = lane; i < K / 4u; i += size) { sum += dot(extra[min(e, params.E - 1u) * (K / 4u) + i], prepared(i)); }
     let total = subgroupAdd(sum);
     if (lane == 0u) { store_extra(0u, e, total, scale); }
     return;
   }
 
   for (var turn = 0u; turn < TURNS; turn++) {
-    var sums: array<f32, ROW_COUNT>;
+    var sums = array<f32, ROW_COUNT>();
+    let before = added(0u, n + min(lane, OUTPUTS - 1u));
     var chunk = lane;
     for (var step = 1u; step < whole; step++) {
       var next: array<Words, DEPTH>;
@@ -229,12 +221,14 @@ fn fused_linear(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgr
       }
     }
     for (chunk = rest + lane; chunk < chunks; chunk += size) { use_words(load(n, chunk, chunks), n, chunk, chunks, &sums); }
-    for (var r = 0u; r < ROW_COUNT; r++) { sums[r] = subgroupAdd(sums[r]); }
-    if (lane == 0u) {
-      for (var r = 0u; r < ROW_COUNT; r++) {
-        if (r < OUTPUTS) { store(0u, n + r, sums[r], sums[(r + OUTPUTS) % ROW_COUNT], scale); }
-      }
+    var sum = 0.0;
+    var up_sum = 0.0;
+    for (var r = 0u; r < ROW_COUNT; r++) {
+      let total = subgroupAdd(sums[r]);
+      if (r < OUTPUTS && lane == r) { sum = total; }
+      if (r >= OUTPUTS && lane == r - OUTPUTS) { up_sum = total; }
     }
+    if (lane < OUTPUTS) { store(0u, n + lane, sum, up_sum, scale, before); }
     n = after;
   }
 }

@@ -126,7 +126,7 @@ fn fused_linear(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgr
       var scale = 1.0;
       if (PROLOGUE == 1u) { scale = norms[m]; }
       let made = partial[thread];
-      if (is_extra) { store_extra(m, n, made.x, scale); } else { store(m, n, made.x, made.y, scale); }
+      if (is_extra) { store_extra(m, n, made.x, scale); } else { store(m, n, made.x, made.y, scale, added(m, n)); }
     }
   }
 }

@@ -24,6 +24,9 @@ fn fused_linear(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgr
   var words: Words;
   if (!is_extra && steps > 0u) { words = load(starts, lane, lanes); }
 
+  let outputs = GROUPS * select(OUTPUTS, 1u, is_extra);
+  let before = added(thread / outputs, first + thread % outputs); // for the first output of this invocation
+
   prepare(thread, subgroup, lane_in_subgroup);
 
   var sums: Sums;
@@ -53,7 +56,6 @@ fn fused_linear(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgr
     }
   }
   workgroupBarrier();
-  let outputs = GROUPS * select(OUTPUTS, 1u, is_extra);
   for (var out = thread; out < outputs * ROWS; out += THREADS) {
     let m = out / outputs;
     let n = out % outputs;
@@ -67,6 +69,12 @@ fn fused_linear(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgr
       sum += partial[at];
       if (EPILOGUE == 2u && !is_extra) { up_sum += partial[at + OUTPUTS]; }
     }
-    if (is_extra) { store_extra(m, index * GROUPS + n, sum, scale); } else { store(m, first + n, sum, up_sum, scale); }
+    if (is_extra) {
+      store_extra(m, index * GROUPS + n, sum, scale);
+    } else {
+      var held = before;
+      if (out != thread) { held = added(m, first + n); }
+      store(m, first + n, sum, up_sum, scale, held);
+    }
   }
 }

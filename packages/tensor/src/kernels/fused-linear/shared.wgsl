@@ -33,8 +33,14 @@ fn capped(value: f32, cap: f32) -> f32 {
   return cap * stable_tanh(value / cap);
 }
 
-// `scale` is what RMSNorm left out: x was only multiplied with its weight.
-fn store(m: u32, n: u32, sum: f32, up_sum: f32, scale: f32) {
+// What is in y where the product is added to it; worth asking for early.
+fn added(m: u32, n: u32) -> f32 {
+  if (EPILOGUE != 1u || n >= params.N) { return 0.0; }
+  return y[m * params.yStride + params.yOffset + n];
+}
+
+// `scale` is what RMSNorm left out: x was only multiplied with its weight. `before` is what was in y.
+fn store(m: u32, n: u32, sum: f32, up_sum: f32, scale: f32, before: f32) {
   if (n >= params.N) { return; }
   let at = m * params.yStride + params.yOffset + n;
   var value = sum * scale;
@@ -45,7 +51,7 @@ fn store(m: u32, n: u32, sum: f32, up_sum: f32, scale: f32) {
     value *= sigmoid(value) * up;
   }
   value = capped(value, params.cap);
-  if (EPILOGUE == 1u) { value += y[at]; }
+  if (EPILOGUE == 1u) { value += before; }
   y[at] = value;
 }
 

@@ -104,38 +104,67 @@ export function vectorVariant(name: string, plan: VectorPlan): Variant {
 }
 
 const KIB = 1024;
-/** From here on a row is long: fewer rows, more of each under way. */
-const LONG_K = 8192;
-const isLong = ({ params: { K } }: Facts): boolean => K >= LONG_K;
-/** Few outputs leave a GPU with fewer subgroups than it could hold. */
-const FEW = 8192;
-const isFew = ({ params: { N } }: Facts): boolean => N < FEW;
 const always = (): boolean => true;
 
-const base = { threads: 256, groups: 8, stageBytes: 0, staged: false, single: true } as const;
+/** Weight rows of a launch; with many of them each is worth fewer lanes, and a workgroup more of them. */
+const rowsOf = ({ params: { N, epilogue } }: Facts): number => (epilogue === EPILOGUES.swiglu ? 2 * N : N);
+const FEW = 8192;
+const MANY = 16384;
+/** From here on a row is long enough to be shared by two subgroups where x is not staged. */
+const LONG_K = 8192;
 
+const single = { single: true, stageBytes: 0, staged: false } as const;
+/** Staging wants more than the default 16 KiB of workgroup memory where K is 4,096. */
+const STAGES = [28 * KIB, 12 * KIB] as const;
+
+/** What `layouts.bench.ts` found fastest for the launches of a 7B decode step on an H200. */
 export const fusedLinearWebGpu: readonly Variant[] = [
-  integersVariant('integers-q8', { bits: 8, rows: 4, depth: 2, threads: 256, workgroups: 400 }),
-  integersVariant('integers-q4', { bits: 4, rows: 4, depth: 2, threads: 256, workgroups: 400 }),
-  // Staging wants more than the default 16 KiB of workgroup memory where K is 4,096.
-  ...([28 * KIB, 12 * KIB] as const).flatMap((stageBytes) => {
-    const size = stageBytes / KIB;
+  ...([8, 4] as const).map((bits) =>
+    integersVariant(`integers-q${bits}`, { bits, rows: 4, depth: 2, threads: 256, workgroups: 400 }),
+  ),
+  ...STAGES.flatMap((stageBytes) => {
+    const staged = { single: true, staged: true, stageBytes } as const;
+    const name = `staged-${stageBytes / KIB}`;
     return [
-      vectorVariant(`staged-few-${size}`, {
-        ...base,
-        rows: 4,
-        depth: 2,
-        groups: 4,
-        staged: true,
-        stageBytes,
-        suits: isFew, // biome-ignore format: one line a form
+      vectorVariant(`${name}-few`, {
+        ...staged,
+        rows: 2,
+        depth: 4,
+        threads: 256,
+        groups: 8,
+        suits: (facts) => rowsOf(facts) < FEW,
       }),
-      vectorVariant(`staged-${size}`, { ...base, rows: 4, depth: 2, staged: true, stageBytes, suits: always }),
+      vectorVariant(`${name}-many`, {
+        ...staged,
+        rows: 2,
+        depth: 4,
+        threads: 512,
+        groups: 8,
+        suits: (facts) => rowsOf(facts) >= MANY,
+      }),
+      vectorVariant(`${name}-512`, { ...staged, rows: 4, depth: 2, threads: 512, groups: 8, suits: always }),
+      // For adapters with smaller workgroups.
+      vectorVariant(name, { ...staged, rows: 4, depth: 2, threads: 256, groups: 8, suits: always }),
     ];
   }),
-  vectorVariant('long', { ...base, rows: 2, depth: 4, suits: isLong }),
-  vectorVariant('vectors', { ...base, rows: 4, depth: 2, suits: always }),
-  vectorVariant('rows', { ...base, rows: 4, depth: 1, single: false, suits: ({ params: { M } }) => M > 1 }),
+  vectorVariant('long', {
+    ...single,
+    rows: 4,
+    depth: 2,
+    threads: 256,
+    groups: 4,
+    suits: ({ params: { K } }) => K >= LONG_K,
+  }),
+  vectorVariant('vectors', { ...single, rows: 4, depth: 2, threads: 256, groups: 8, suits: always }),
+  vectorVariant('rows', {
+    ...single,
+    single: false,
+    rows: 4,
+    depth: 1,
+    threads: 256,
+    groups: 8,
+    suits: ({ params: { M } }) => M > 1,
+  }),
   {
     name: 'plain',
     code: `${sharedText}\n${plain}`,
