@@ -72,7 +72,7 @@ const CODINGS: Readonly<Record<8 | 4, Coding>> = {
 
 /**
  * Sum of squared errors of a group at one scale, given up once it exceeds `limit`. Truncating a positive number is rounding
- * without a call: this runs seven or eight times for each weight of a model.
+ * without a call: this runs seven times for each weight of a model.
  */
 function errorAt(
   values: Float32Array,
