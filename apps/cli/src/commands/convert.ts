@@ -70,6 +70,8 @@ Gates, norms and biases stay float32; the embedding is q8 with both. docs/format
 After Ctrl-C, a kill or a full disk, the same command goes on after the last finished file. OUT is a model once it holds
 config.json, which is written last.
 
+With --text, MODEL computes in fp32 and OUT in the dtype that it is stored in, as xlstm generate runs it.
+
 Examples:
   $ xlstm convert models/xlstm-7b models/xlstm-7b-q4 --dtype q4 --shard-size 512MB
   $ xlstm convert NX-AI/xLSTM-7b models/xlstm-7b-q8 --dtype q8 --dry-run

@@ -40,10 +40,10 @@ function qualityText({ tensors, text }: QualityReport): string {
   if (!text) return table;
   const compared = formatTable([
     ['tokens', formatCount(text.tokens)],
-    ['loss', `${text.loss.toFixed(5)} nats per token; ${text.sourceLoss.toFixed(5)} of MODEL in fp32`],
+    ['loss', `${text.loss.toFixed(5)} nats per token; ${text.sourceLoss.toFixed(5)} of MODEL`],
     ['KL', `${text.kl.toExponential(3)} nats per token, at most ${text.mostKl.toExponential(3)}`],
     ['same top', `${(100 * text.sameTop).toFixed(2)} % of positions`],
-    ['computed', `in ${text.computedIn} on ${text.device}`],
+    ['computed', `in ${text.computedIn.result}, MODEL in ${text.computedIn.source}, on ${text.device}`],
   ]);
   return `${table}\n\n${compared}`;
 }

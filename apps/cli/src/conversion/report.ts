@@ -1,4 +1,4 @@
-import { CheckpointError, type DeviceChoice, selectDevice } from '@xlstm/device';
+import { CheckpointError, type DeviceChoice, selectDevice, type WeightDtype } from '@xlstm/device';
 import { type Checkpoint, openCheckpoint, weightShape } from '@xlstm/loaders';
 import { parseConfig, planParameters } from '@xlstm/xlstm-large';
 import { fromPretrained } from 'xlstm';
@@ -12,7 +12,7 @@ import { type TextDivergence, textDivergence } from './text-divergence.ts';
 export interface QualityReport {
   tensors: readonly TensorError[];
   /** Null without `--text`. */
-  text: (TextDivergence & { device: string; computedIn: string }) | null;
+  text: (TextDivergence & { device: string; computedIn: { source: WeightDtype; result: WeightDtype } }) | null;
 }
 
 /** @throws CheckpointError where the two are not of one model. */
@@ -39,8 +39,8 @@ export interface ReportOptions {
 }
 
 /**
- * Holds a converted model against its source: the error of each tensor and, on a text, both models' predictions. Both are
- * computed in float32 on one device, the result's weights multiplied out.
+ * Holds a converted model against its source: the error of each tensor and, on a text, both models' predictions, on one
+ * device. The source computes in float32, the result in what it is stored in, as it does for whoever loads it.
  */
 export async function qualityReport(
   source: ConversionSource,
@@ -57,17 +57,18 @@ export async function qualityReport(
     if (text === undefined) return { tensors, text: null };
     const { device, reason } = await selectDevice(choice);
     try {
-      const load = { device, dtype: 'fp32', signal } as const;
-      const divergence = await releaseAfter(await fromPretrained(source.checkpoint, load), async (original) =>
-        releaseAfter(await fromPretrained(result, load), (converted) =>
-          textDivergence(original, converted, text, {
+      const load = { device, signal };
+      return await releaseAfter(await fromPretrained(source.checkpoint, { ...load, dtype: 'fp32' }), async (original) =>
+        releaseAfter(await fromPretrained(result, load), async (converted) => {
+          const divergence = await textDivergence(original, converted, text, {
             maxTokens,
             signal,
             onProgress: (read, of) => progress.update(`reading ${of} tokens with both`, read / of),
-          }),
-        ),
+          });
+          const computedIn = { source: original.dtype, result: converted.dtype };
+          return { tensors, text: { ...divergence, device: reason, computedIn } };
+        }),
       );
-      return { tensors, text: { ...divergence, device: reason, computedIn: 'fp32' } };
     } finally {
       device.dispose();
       progress.clear();

@@ -1,4 +1,4 @@
-import type { QuantizedDtype, WeightDtype } from '@xlstm/device';
+import { type QuantizedDtype, quantizedBits, type WeightDtype } from '@xlstm/device';
 import { isScales, weightShape } from '@xlstm/loaders';
 import type { Tokenizer } from '@xlstm/tokenizer';
 import {
@@ -36,8 +36,8 @@ export interface ModelReport {
   tokenizer: { kind: Tokenizer['kind']; vocabSize: number; bosId: number | null; eosIds: readonly number[] } | null;
   parameters: number;
   tensors: readonly TensorReport[];
-  /** How the matrices are quantised; null where they are floats. */
-  quantization: { dtype: QuantizedDtype; group: number; fingerprint: string; matrices: number } | null;
+  /** How the matrices are quantised; null where they are floats. `bits` are those of a code; the embedding has 8 always. */
+  quantization: { dtype: QuantizedDtype; bits: 8 | 4; group: number; fingerprint: string; matrices: number } | null;
   /** Bytes of tensors by stored dtype. */
   bytesByDtype: Readonly<Record<string, number>>;
   files: readonly ModelFile[];
@@ -106,7 +106,7 @@ function tensorReports({ tensors, quantization }: ModelContents): TensorReport[]
 function quantizationReport({ quantization }: ModelContents): ModelReport['quantization'] {
   if (!quantization) return null;
   const { dtype, group, fingerprint, matrices } = quantization;
-  return { dtype, group, fingerprint, matrices: matrices.size };
+  return { dtype, bits: quantizedBits(dtype), group, fingerprint, matrices: matrices.size };
 }
 
 function countElements(shape: readonly number[]): number {

@@ -28,21 +28,20 @@ function verdict(report: ModelReport): string {
     : 'not usable as it is; see the problems';
 }
 
+function quantizedRows({ quantization, tensors }: ModelReport): string[][] {
+  if (!quantization) return [];
+  const { dtype, group, fingerprint, matrices } = quantization;
+  const others = tensors.filter((tensor) => tensor.dtype === 'q8' && dtype === 'q4').length;
+  const counts = `${matrices - others} matrices in ${dtype}${others > 0 ? ` and ${others} in q8` : ''}`;
+  return [['quantised', `${counts}, groups of ${group}, of model ${fingerprint}`]];
+}
+
 /** The report for people. Problems are not in it. */
 export function reportText(report: ModelReport): string {
   const { tokenizer, memory } = report;
   const stored = Object.entries(report.bytesByDtype)
     .map(([dtype, bytes]) => `${dtype} ${formatBytes(bytes)}`)
     .join(', ');
-  const { quantization } = report;
-  const quantized = quantization
-    ? [
-        [
-          'quantised',
-          `${quantization.dtype} in groups of ${quantization.group}: ${quantization.matrices} matrices of model ${quantization.fingerprint}`,
-        ],
-      ]
-    : [];
   const summary = formatTable([
     ['model', modelLabel(report.model)],
     ['format', report.format ? FORMATS[report.format] : 'unknown'],
@@ -55,7 +54,7 @@ export function reportText(report: ModelReport): string {
           : 'none (no tokenizer.json)',
     ],
     ['parameters', `${formatCount(report.parameters)} in ${report.tensors.length} tensors (${stored || 'none'})`],
-    ...quantized,
+    ...quantizedRows(report),
     ['on disk', `${formatBytes(report.bytesOnDisk)} in ${report.files.length} files`],
     ['check', verdict(report)],
   ]);

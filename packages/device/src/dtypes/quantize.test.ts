@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DtypeError, ShapeError } from '../errors.ts';
+import { decodeToFloat32, encodeFromFloat32 } from './convert.ts';
 import { dequantizeRows, QUANTIZATION_GROUPS, quantizedLengths, quantizeRows } from './quantize.ts';
 
 const K = 128;
@@ -47,6 +48,44 @@ describe.each(QUANTIZATION_GROUPS)('groups of %i', (group) => {
   });
 });
 
+describe('normal weights', () => {
+  // The bounds of docs/formats.md. With the scale max/127 alone, q8 has 0.535, 0.593 and 0.647 %.
+  it.each([
+    ['q8', 32, 0.0052],
+    ['q8', 64, 0.006],
+    ['q8', 128, 0.0067],
+    ['q4', 32, 0.086],
+    ['q4', 64, 0.095],
+    ['q4', 128, 0.102],
+  ] as const)('in %s, groups of %i, are off by less than is promised', (dtype, group, most) => {
+    const [angles, radii] = [uniform(2 ** 17), uniform(2 ** 17).reverse()];
+    const values = angles.map(
+      (angle, at) => 0.02 * Math.sqrt(-2 * Math.log((radii[at]! + 1) / 2 + 1e-9)) * Math.cos(Math.PI * angle),
+    );
+    const error = relativeRms(dequantizeRows(quantizeRows(values, K, dtype, group), K, dtype, group), values);
+    expect(error).toBeLessThan(most);
+    expect(error).toBeGreaterThan(most * 0.85);
+  });
+
+  it('have no better scale of q8 than the one that was kept', () => {
+    const values = uniform(64 * 32);
+    const { scales } = quantizeRows(values, 32, 'q8', 32);
+    const half = decodeToFloat32(scales, 'fp16');
+    half.forEach((kept, row) => {
+      const own = values.subarray(32 * row, 32 * row + 32);
+      const errorOf = (scale: number) =>
+        own.reduce(
+          (sum, value) => sum + (value - scale * Math.max(-127, Math.min(127, Math.round(value / scale)))) ** 2,
+          0,
+        );
+      const largest = own.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      const tried = Array.from({ length: 8 }, (_, at) => Float32Array.of(largest / (127 - at)));
+      const errors = tried.map((scale) => errorOf(decodeToFloat32(encodeFromFloat32(scale, 'fp16'), 'fp16')[0]!));
+      expect(errorOf(kept)).toBeLessThanOrEqual(Math.min(...errors) * (1 + 1e-6));
+    });
+  });
+});
+
 describe('the layout', () => {
   it('puts the codes of q8 into bytes and of q4 into nibbles, from the low bits up', () => {
     const values = Float32Array.from({ length: 32 }, (_, at) => (at < 16 ? at - 8 : 0));
@@ -54,7 +93,7 @@ describe('the layout', () => {
     expect([...q4.scales]).toEqual([0x3c00]); // 1: the extreme, −8, is the code −8
     expect([...q4.codes]).toEqual([0x76543210, 0xfedcba98, 0x88888888, 0x88888888]);
     const q8 = quantizeRows(
-      values.map((value) => (value / 8) * 127),
+      values.map((value) => Math.trunc((value / 8) * 127)),
       32,
       'q8',
       32,

@@ -51,21 +51,45 @@ function requireGroups(operation: string, length: number, K: number, group: numb
   }
 }
 
-/** Fractions of the widest scale that are tried for 4 bits: cutting off the largest values can make all others finer. */
-const SHRINKS = [1, 0.96, 0.92, 0.88, 0.84, 0.8, 1.06] as const;
+/** How numbers of so many bits are coded, and which scales are tried for them. */
+interface Coding {
+  /** What is added to a code so that none is negative. */
+  zero: number;
+  /** The largest code, with `zero` added. */
+  most: number;
+  /** The code that the element of largest magnitude gets at the first scale. */
+  extreme: number;
+  /** Multiples of that scale that are tried. */
+  scales: readonly number[];
+}
+
+const CODINGS: Readonly<Record<8 | 4, Coding>> = {
+  // With the extreme at another whole code all others round another way; what was quantised before finds its scale again.
+  8: { zero: 127, most: 254, extreme: 127, scales: [127, 126, 125, 124, 123, 122, 121, 120].map((code) => 127 / code) },
+  // Cutting off the largest values can make all others finer.
+  4: { zero: 8, most: 15, extreme: -8, scales: [1, 0.96, 0.92, 0.88, 0.84, 0.8, 1.06] },
+};
 
 /**
- * Sum of squared errors of a group at one 4-bit scale, given up once it exceeds `limit`. Truncating a positive number is rounding
+ * Sum of squared errors of a group at one scale, given up once it exceeds `limit`. Truncating a positive number is rounding
  * without a call: this runs seven times for each weight of a model.
  */
-function errorAt(values: Float32Array, start: number, group: number, scale: number, limit: number): number {
+function errorAt(
+  values: Float32Array,
+  start: number,
+  group: number,
+  scale: number,
+  { zero, most }: Coding,
+  limit: number,
+): number {
   const inverse = 1 / scale;
+  const shift = zero + 0.5;
   let sum = 0;
   for (let at = start; at < start + group; at += 8) {
     for (let part = at; part < at + 8; part++) {
       const value = values[part]!;
-      const shifted = value * inverse + 8.5;
-      const error = value - scale * ((shifted < 0 ? 0 : shifted >= 16 ? 15 : shifted | 0) - 8);
+      const shifted = value * inverse + shift;
+      const error = value - scale * ((shifted < 0 ? 0 : shifted > most ? most : shifted | 0) - zero);
       sum += error * error;
     }
     if (sum >= limit) return sum;
@@ -73,8 +97,30 @@ function errorAt(values: Float32Array, start: number, group: number, scale: numb
   return sum;
 }
 
-/** The bits of the fp16 scale for one group; the extreme element decides its sign, so that it falls on −8, not on 7. */
+/** Added to a number and taken away again, it leaves the nearest whole one. */
+const WHOLE = 1.5 * 2 ** 52;
+/** From here up fp16 rounds a scale by 2⁻¹¹ at most, which takes no magnitude past the largest code. */
+const LEAST_NORMAL = 2 ** -14;
+
+/** As `errorAt`, at half the time, for a scale at which nothing is cut off. */
+function roundingError(values: Float32Array, start: number, group: number, scale: number): number {
+  const inverse = 1 / scale;
+  let even = 0;
+  let odd = 0;
+  for (let at = start; at < start + group; at += 2) {
+    const x = values[at]! * inverse;
+    const next = values[at + 1]! * inverse;
+    const error = x - (x + WHOLE - WHOLE);
+    const nextError = next - (next + WHOLE - WHOLE);
+    even += error * error;
+    odd += nextError * nextError;
+  }
+  return (even + odd) * scale * scale;
+}
+
+/** The bits of the fp16 scale for one group. With 4 bits the extreme element decides its sign, so that it falls on −8, not on 7. */
 function scaleOf(values: Float32Array, start: number, group: number, bits: 8 | 4, table: Float32Array): number {
+  const coding = CODINGS[bits];
   let extreme = 0;
   for (let at = start; at < start + group; at++) {
     const value = values[at]!;
@@ -82,20 +128,22 @@ function scaleOf(values: Float32Array, start: number, group: number, bits: 8 | 4
     extreme = value;
     if (Number.isNaN(value)) break;
   }
-  if (!(Math.abs(extreme) <= (bits === 8 ? 127 : 8) * 65504)) {
+  if (!(Math.abs(extreme) <= Math.abs(coding.extreme) * 65504)) {
     throw new DtypeError(
       `quantizeRows: values must be finite and within the reach of an fp16 scale, got ${extreme}; keep this tensor in bf16 or fp32`,
     );
   }
-  if (bits === 8) return encodeFp16Number(Math.abs(extreme) / 127);
-  const widest = extreme / -8;
+  const first = (bits === 8 ? Math.abs(extreme) : extreme) / coding.extreme;
   let best = 0;
   let least = Number.POSITIVE_INFINITY;
-  for (const shrink of SHRINKS) {
-    const encoded = encodeFp16Number(widest * shrink);
+  for (const multiple of coding.scales) {
+    const encoded = encodeFp16Number(first * multiple);
     const scale = table[encoded]!;
     if (scale === 0 || !Number.isFinite(scale)) continue;
-    const error = errorAt(values, start, group, scale, least);
+    const error =
+      bits === 8 && scale >= LEAST_NORMAL
+        ? roundingError(values, start, group, scale)
+        : errorAt(values, start, group, scale, coding, least);
     if (error < least) {
       least = error;
       best = encoded;
@@ -105,8 +153,8 @@ function scaleOf(values: Float32Array, start: number, group: number, bits: 8 | 4
 }
 
 /**
- * Quantises whole rows of a matrix, each group by itself: 8 bits with the scale max|w| / 127, 4 bits with the scale of
- * seven candidates that leaves the least squared error.
+ * Quantises whole rows of a matrix, each group by itself, with the scale of eight (`q8`) or seven (`q4`) candidates that
+ * leaves the least squared error: max|w| / 127 … 120, or around w/−8, w the element of largest magnitude.
  *
  * @param values `[rows, K]`, row-major, finite
  * @throws ShapeError unless K is a multiple of the group; DtypeError for values that are not finite or out of reach
@@ -124,7 +172,8 @@ export function quantizeRows(values: Float32Array, K: number, dtype: QuantizedDt
   const table = decodeTable('fp16');
   const perWord = 32 / bits;
   // Shifted into what is positive, where truncating is rounding; then codes of 8 bits go back to two's complement.
-  const [shift, most, offset, mask] = bits === 8 ? [127, 254, 127, 0xff] : [8, 15, 0, 0xf];
+  const { zero, most } = CODINGS[bits];
+  const [offset, mask] = bits === 8 ? [zero, 0xff] : [0, 0xf];
   for (let start = 0; start < values.length; start += group) {
     const encoded = scaleOf(values, start, group, bits, table);
     scales[start / group] = encoded;
@@ -133,7 +182,7 @@ export function quantizeRows(values: Float32Array, K: number, dtype: QuantizedDt
     for (let at = start; at < start + group; at += perWord) {
       let word = 0;
       for (let part = 0; part < perWord; part++) {
-        const shifted = values[at + part]! * inverse + (shift + 0.5);
+        const shifted = values[at + part]! * inverse + (zero + 0.5);
         const code = shifted < 0 ? 0 : shifted >= most + 1 ? most : shifted | 0;
         word |= ((code - offset) & mask) << (part * bits);
       }

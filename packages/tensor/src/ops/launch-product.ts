@@ -14,23 +14,22 @@ export interface ProductBuffers {
   y: DeviceBuffer;
 }
 
-/** Queues the product on subgroup matrices; false where the scope, the matrix or its shape do not allow it. */
+/** Queues the product on subgroup matrices; false where the scope or the shape do not allow it. */
 function launchMixed(
   scope: Scope,
   { x, matrix, bias, y }: ProductBuffers,
   { M, accumulate }: { M: number; accumulate: boolean },
 ): boolean {
-  const b = matrix.tensor;
-  if (!b || M <= MATVEC_MAX_ROWS || !multipliesMixed(scope)) return false;
-  // With 16-bit weights nothing else is scaled either: that is inference, where x follows a norm.
-  const scaleA = b.dtype === 'fp32';
-  const a = new Tensor(x, [M, b.cols]);
-  return mixedProduct(scope, { a, aAlongK: true, b, bAlongK: true, bias, y, accumulate, scaleA });
+  if (M <= MATVEC_MAX_ROWS || !multipliesMixed(scope)) return false;
+  // With weights of fewer bits nothing else is scaled either: that is inference, where x follows a norm.
+  const scaleA = matrix.dtype === 'fp32';
+  const a = new Tensor(x, [M, matrix.shape[1]]);
+  return mixedProduct(scope, { a, aAlongK: true, b: matrix, bAlongK: true, bias, y, accumulate, scaleA });
 }
 
 /**
  * Queues `y (+)= x · matrixᵀ (+ bias)`: for each part of the matrix a launch that makes its columns of y. In a scope of precision
- * `mixed`, float matrices in one piece go through `matmul-mixed` where the device and the shape allow it.
+ * `mixed` they go through `matmul-mixed` where the device and the shape allow it.
  */
 export function launchProduct(
   scope: Scope,

@@ -1,10 +1,21 @@
-import { Arena, decodeToFloat32, type FloatDtype, OptionError } from '@xlstm/device';
+import {
+  Arena,
+  decodeToFloat32,
+  dequantizeRows,
+  encodeFromFloat32,
+  type FloatDtype,
+  isQuantizedDtype,
+  OptionError,
+  quantizeRows,
+  type WeightDtype,
+} from '@xlstm/device';
 import { compare, Random } from '@xlstm-tooling/kernel-harness';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Scope } from '../scope.ts';
 import { Tape } from '../tape/tape.ts';
 import { Tensor } from '../tensor.ts';
+import { type MatrixPart, WeightMatrix } from '../weight-matrix.ts';
 import { linear } from './linear.ts';
 import { hasMixedProducts, type MixedProduct, mixedProduct } from './mixed-product.ts';
 
@@ -47,8 +58,8 @@ await describeDevices('mixedProduct', (device, kind) => {
   ][] = [
     ['forward, bf16', { M: 20, N: 16, K: 40, form: 'NT', dtype: 'bf16' }],
     ['forward, fp32', { M: 20, N: 16, K: 40, form: 'NT' }],
-    ['dx of tiny gradients', { M: 11, N: 24, K: 16, form: 'NN', aScale: 1e-12 }],
-    ['dx, fp16', { M: 11, N: 24, K: 16, form: 'NN', dtype: 'fp16' }],
+    ['dx of tiny gradients', { M: 9, N: 32, K: 16, form: 'NN', aScale: 1e-12 }],
+    ['dx, fp16', { M: 9, N: 32, K: 16, form: 'NN', dtype: 'fp16' }],
     ['dW of large gradients, in parts', { M: 16, N: 24, K: 2065, form: 'TN', aScale: 1e9 }],
   ];
   it.skipIf(!runs).each(cases)('%s', async (_name, { M, N, K, form, dtype = 'fp32', aScale = 1 }) => {
@@ -98,6 +109,104 @@ await describeDevices('mixedProduct', (device, kind) => {
     const wide = scope.tensor([100], 'bf16');
     expect(take(scope.tensor([9, 8]), true, new Tensor(wide.buffer, [9, 8], 4), true)).toBe(false);
     expect(await device.read(y.buffer)).toEqual(new Float32Array(81).fill(7));
+  });
+
+  /** `values [N, K]` on the device in parts of so many rows, and as floats again. */
+  const matrix = (
+    values: Float32Array,
+    N: number,
+    K: number,
+    dtype: WeightDtype,
+    sections: number,
+    parts: number[],
+  ) => {
+    const kept = new Float32Array(N * K);
+    const load = (data: Uint16Array | Uint32Array | Float32Array, of: FloatDtype | 'u32') => {
+      const { buffer } = scope.tensor([data.length], of);
+      device.upload(buffer, data);
+      return buffer;
+    };
+    let firstRow = 0;
+    const made = parts.map((rows): MatrixPart => {
+      // Of each section, the rows that this part holds.
+      const each = rows / sections;
+      const starts = Array.from({ length: sections }, (_, section) => (section * N + firstRow) / sections);
+      const own = new Float32Array(rows * K);
+      starts.forEach((row, at) => {
+        own.set(values.subarray(row * K, (row + each) * K), at * each * K);
+      });
+      const place = { firstRow, rows };
+      firstRow += rows;
+      const keep = (floats: Float32Array) =>
+        starts.forEach((row, at) => {
+          kept.set(floats.subarray(at * each * K, (at + 1) * each * K), row * K);
+        });
+      if (!isQuantizedDtype(dtype)) {
+        const data = encodeFromFloat32(own, dtype);
+        keep(decodeToFloat32(data, dtype));
+        return { ...place, data: load(data as Uint16Array, dtype), scales: undefined };
+      }
+      const codes = quantizeRows(own, K, dtype, 32);
+      keep(dequantizeRows(codes, K, dtype, 32));
+      return { ...place, data: load(codes.codes, 'u32'), scales: load(codes.scales, 'fp16') };
+    });
+    return { result: new WeightMatrix(dtype, [N, K], made, isQuantizedDtype(dtype) ? 32 : 0, sections), kept };
+  };
+
+  const matrices: [string, { N: number; dtype: WeightDtype; sections?: number; parts: number[]; bias?: true }][] = [
+    ['q8', { N: 24, dtype: 'q8', parts: [24] }],
+    ['q4, with bias', { N: 24, dtype: 'q4', parts: [24], bias: true }],
+    ['bf16 in two parts', { N: 40, dtype: 'bf16', parts: [24, 16] }],
+    ['fp32 in two parts', { N: 40, dtype: 'fp32', parts: [24, 16], bias: true }],
+    ['q4 in two parts of two sections', { N: 72, dtype: 'q4', sections: 2, parts: [40, 32], bias: true }],
+    ['q8 in two parts of two sections', { N: 72, dtype: 'q8', sections: 2, parts: [40, 32] }],
+  ];
+  it.skipIf(!runs).each(matrices)('of a matrix, %s', async (_name, { N, dtype, sections = 1, parts, bias }) => {
+    const [M, K] = [20, 96];
+    const x = tensor([M, K]);
+    const { result: b, kept } = matrix(random.normals(N * K, 1 / Math.sqrt(K)), N, K, dtype, sections, parts);
+    const biases = tensor([N]);
+    const start = random.normals(3 + M * N);
+    const y = scope.tensor([3 + M * N]);
+    device.upload(y.buffer, start);
+    const added = bias ? { bias: biases.result.buffer } : {};
+    const operands = { a: x.result, aAlongK: true, b, bAlongK: true, ...added };
+    expect(mixedProduct(scope, { ...operands, y: y.buffer, yOffset: 3, accumulate: true, scaleA: false })).toBe(true);
+    const expected = start.map((value, at) => {
+      if (at < 3) return value;
+      const [m, n] = [Math.floor((at - 3) / N), (at - 3) % N];
+      let sum = bias ? biases.values[n]! : 0;
+      for (let k = 0; k < K; k++) sum += x.values[m * K + k]! * kept[n * K + k]!;
+      return value + sum;
+    });
+    const result = compare((await device.read(y.buffer)) as Float32Array, expected, HALF);
+    expect(result.pass, `relative RMS ${result.relativeRms}`).toBe(true);
+  });
+
+  it.skipIf(!runs)('queues nothing of a matrix of which one part is too small', async () => {
+    const [M, N, K] = [20, 40, 32];
+    const { result: b } = matrix(random.normals(N * K), N, K, 'q4', 1, [32, 8]);
+    const y = scope.tensor([M, N]);
+    device.upload(y.buffer, new Float32Array(M * N).fill(7));
+    const a = tensor([M, K]).result;
+    const product = { a, aAlongK: true, b, bAlongK: true, y: y.buffer, accumulate: false, scaleA: false };
+    expect(mixedProduct(scope, product)).toBe(false);
+    expect(await device.read(y.buffer)).toEqual(new Float32Array(M * N).fill(7));
+  });
+
+  it('linear of a quantised matrix in parts is that of float32, within fp16 where the device has it', async () => {
+    const [M, N, K] = [20, 72, 96];
+    const x = tensor([M, K]).result;
+    const { result: weight } = matrix(random.normals(N * K, 1 / Math.sqrt(K)), N, K, 'q4', 2, [40, 32]);
+    const plain = new Scope(arena);
+    const exact = (await device.read(linear(plain, x, weight).buffer)) as Float32Array;
+    const mixed = (await device.read(linear(scope, x, weight).buffer)) as Float32Array;
+    plain.dispose();
+    if (!hasMixedProducts(device)) expect(mixed).toEqual(exact);
+    else {
+      expect(mixed).not.toEqual(exact);
+      expect(compare(mixed, exact, HALF).pass).toBe(true);
+    }
   });
 
   it('a mixed tape gives the gradients of a float32 one, within fp16 where the device has it', async () => {

@@ -10,7 +10,7 @@
 
 struct Params {
   M: u32, N: u32, K: u32, kPerSplit: u32,
-  aAlongK: u32, aStride: u32, bAlongK: u32, bOffset: u32, bStride: u32,
+  aAlongK: u32, aStride: u32, bAlongK: u32, bOffset: u32, bStride: u32, biasOffset: u32,
   yOffset: u32, yStride: u32, accumulate: u32, group: u32, bits: u32,
 }
 
@@ -18,7 +18,7 @@ struct Params {
 // Binding 1 is b, 2 scales.
 @group(0) @binding(3) var<storage, read> a_max: array<u32>;            // bits of max |a| before it was scaled
 @group(0) @binding(4) var<storage, read> b_max: array<u32>;
-@group(0) @binding(5) var<storage, read> bias: array<f32>;             // [N]
+@group(0) @binding(5) var<storage, read> bias: array<f32>;             // [N] from biasOffset
 @group(0) @binding(6) var<storage, read_write> y: array<f32>;          // rows at yStride from yOffset
 @group(0) @binding(7) var<uniform> params: Params;
 
@@ -206,7 +206,7 @@ fn matmul_mixed(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
         }
         if (m < params.M && n < params.N) {
           let at = y_start + m * params.yStride + n;
-          if (HAS_BIAS != 0u) { value += bias[n]; }
+          if (HAS_BIAS != 0u) { value += bias[params.biasOffset + n]; }
           if (params.accumulate != 0u) { value += y[at]; }
           y[at] = value;
         }

@@ -55,7 +55,7 @@ export function matmulMixedReference(
         let sum = 0;
         for (let k = 0; k < terms; k++) sum += halves[a[m * aRow + (begin + k) * aColumn]!]! * column[k]!;
         const at = p.yOffset + (split * p.M + m) * p.yStride + n;
-        y[at] = sum * scale + (bias ? bias[n]! : 0) + (p.accumulate ? y[at]! : 0);
+        y[at] = sum * scale + (bias ? bias[p.biasOffset + n]! : 0) + (p.accumulate ? y[at]! : 0);
       }
     }
   }

@@ -1,8 +1,8 @@
 /**
  * `a [M, K]`, or `[K, M]`, its rows at a stride; `b [N, K]`, or `[K, N]`, from an offset, its rows at a stride: fp16, bf16
  * (rounded to fp16), or packed codes with `scales [N, K / group]`. `aMax`, `bMax` are the bits of the largest magnitude that
- * an operand had before `roundToHalf` scaled it. `bias [N]`. `y [splits, M, N]`, its rows at a stride from an offset, a split
- * being `kPerSplit` terms of the sum.
+ * an operand had before `roundToHalf` scaled it. `bias [N]` from an offset. `y [splits, M, N]`, its rows at a stride from an
+ * offset, a split being `kPerSplit` terms of the sum.
  */
 export const bindings = {
   a: { access: 'read', dtypes: ['fp16'] },
@@ -16,8 +16,8 @@ export const bindings = {
 
 /**
  * `aAlongK` 1: the rows of a are [M, K]; 0: [K, M]. `bAlongK` 1: the rows of b are [N, K]; 0: [K, N]. `group` and `bits` are 0
- * unless b is codes: 8 bits, four a word, or 4 bits, eight a word, a scale for each `group` of a row. With `accumulate` 1 the
- * product is added to what `y` holds; with 0 it replaces it.
+ * unless b is codes: 8 bits, four a word, or 4 bits, eight a word, a scale for each `group` of a row; `bOffset`, in elements,
+ * is then that of a row. With `accumulate` 1 the product is added to what `y` holds; with 0 it replaces it.
  */
 export const params = {
   M: 'u32',
@@ -29,6 +29,7 @@ export const params = {
   bAlongK: 'u32',
   bOffset: 'u32',
   bStride: 'u32',
+  biasOffset: 'u32',
   yOffset: 'u32',
   yStride: 'u32',
   accumulate: 'u32',

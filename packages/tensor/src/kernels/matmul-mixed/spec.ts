@@ -16,6 +16,7 @@ interface Extras {
   yOffset?: number;
   yGap?: number;
   bOffset?: number;
+  biasOffset?: number;
   aMax?: number;
   bMax?: number;
 }
@@ -30,7 +31,7 @@ const bitsOf = (value: number): number => {
 /** b is scaled by 1/sqrt(K), so that products are about 1. */
 const shape = (M: number, N: number, K: number, extras: Extras = {}) => {
   const { dtype = 'bf16', form = 'NT', splits = 1, group = 32 } = extras;
-  const { yOffset = 0, yGap = 0, bOffset = 0 } = extras;
+  const { yOffset = 0, yGap = 0, bOffset = 0, biasOffset = 0 } = extras;
   const [aAlongK, bAlongK] = [form === 'TN' ? 0 : 1, form === 'NT' ? 1 : 0];
   const kPerSplit = Math.ceil(K / splits / 16) * 16;
   const quantized = dtype === 'q8' || dtype === 'q4';
@@ -42,7 +43,7 @@ const shape = (M: number, N: number, K: number, extras: Extras = {}) => {
     extras.bias ? 'with bias' : '',
     splits > 1 ? `in ${splits} parts` : '',
     extras.aMax || extras.bMax ? 'scaled' : '',
-    yOffset + yGap + bOffset > 0 ? 'of wider tensors' : '',
+    yOffset + yGap + bOffset + biasOffset > 0 ? 'of wider tensors' : '',
   ];
   return {
     name: notes.filter(Boolean).join(', '),
@@ -56,6 +57,7 @@ const shape = (M: number, N: number, K: number, extras: Extras = {}) => {
       bAlongK,
       bOffset,
       bStride: bAlongK ? K : N,
+      biasOffset,
       yOffset,
       yStride: N + yGap,
       accumulate: extras.accumulate ? 1 : 0,
@@ -67,15 +69,20 @@ const shape = (M: number, N: number, K: number, extras: Extras = {}) => {
       b: quantized
         ? {
             dtype: 'u32' as const,
-            data: Uint32Array.from({ length: (N * K * BITS[dtype]) / 32 }, () => random.integer(2 ** 32)),
+            data: Uint32Array.from({ length: ((bOffset + N * K) * BITS[dtype]) / 32 }, () => random.integer(2 ** 32)),
           }
         : random.tensor(bOffset + N * K, dtype, 1 / Math.sqrt(K)),
       scales: quantized
-        ? random.tensor((N * K) / group, 'fp16', 0.1 / Math.sqrt(K), 1 / Math.sqrt(K) / (dtype === 'q8' ? 64 : 4))
+        ? random.tensor(
+            (bOffset + N * K) / group,
+            'fp16',
+            0.1 / Math.sqrt(K),
+            1 / Math.sqrt(K) / (dtype === 'q8' ? 64 : 4),
+          )
         : undefined,
       aMax: extras.aMax ? { dtype: 'u32' as const, data: Uint32Array.of(bitsOf(extras.aMax)) } : undefined,
       bMax: extras.bMax ? { dtype: 'u32' as const, data: Uint32Array.of(bitsOf(extras.bMax)) } : undefined,
-      bias: extras.bias ? random.tensor(N) : undefined,
+      bias: extras.bias ? random.tensor(biasOffset + N) : undefined,
       y: extras.accumulate || yOffset + yGap > 0 ? random.tensor(outputs) : { dtype: 'fp32' as const, length: outputs },
     }),
   };
@@ -110,6 +117,8 @@ export const spec: KernelSpec<typeof bindings, typeof params> = defineSpec({
     shape(20, 36, 288, { dtype: 'q8' }),
     shape(130, 40, 256, { dtype: 'q8', group: 128, accumulate: true, yOffset: 40, yGap: 40 }),
     shape(20, 36, 288, { dtype: 'q4' }),
+    shape(19, 40, 288, { dtype: 'q4', bOffset: 5 * 288, bias: true, biasOffset: 3, yOffset: 3, yGap: 7 }),
+    shape(33, 40, 64, { dtype: 'q8', bOffset: 3 * 64, accumulate: true, yOffset: 64, yGap: 24 }),
     shape(130, 260, 128, { dtype: 'q4', group: 64 }),
     shape(130, 72, 70, { dtype: 'bf16', form: 'NN', bOffset: 16, aMax: 1e-20 }),
     shape(64, 136, 40, { dtype: 'fp16', form: 'NN', accumulate: true }),

@@ -37,7 +37,7 @@ function aligned({ M, N, K, aAlongK, aStride, bAlongK, bOffset, bStride, group, 
   if (M * N < SQUARE) return false;
   const along = [aStride, bStride, bOffset, aAlongK ? K : M, bAlongK ? K : N];
   if (along.some((length) => length % 8 !== 0)) return false;
-  return bits === 0 || (bAlongK === 1 && bOffset === 0 && bStride === K && group % 8 === 0 && K % group === 0);
+  return bits === 0 || (bAlongK === 1 && bOffset % K === 0 && bStride === K && group % 8 === 0 && K % group === 0);
 }
 
 /** One form of the kernel: tiles, and what b's elements are. */
