@@ -115,6 +115,21 @@ await describeDevices('generateBatch', (device, kind) => {
     model.dispose();
   });
 
+  it('takes more at a time than the fused step does, and then comes down to it', async () => {
+    const model = await randomModel(device);
+    const requests = Array.from({ length: 12 }, (_, index) => ({
+      promptIds: [0, 5 + index],
+      maxNewTokens: 2 + (index % 4),
+      eosTokenIds: [],
+      ...(index % 2 ? { temperature: 0 } : { seed: index, topP: 0.9 }),
+    }));
+    const expected: number[][] = [];
+    for (const request of requests) expected.push(await alone(model, request));
+    const results = await together(model, requests, { maxBatch: 12 });
+    expect(results.map(({ ids }) => ids)).toEqual(expected);
+    model.dispose();
+  });
+
   it('tells how likely tokens were, for those who ask', async () => {
     const model = await randomModel(device);
     const request = { promptIds: [0, 3], maxNewTokens: 3, temperature: 0, eosTokenIds: [] };
