@@ -1,7 +1,8 @@
 import { Arena } from '@xlstm/device';
-import { type SamplingOptions, Scope } from '@xlstm/tensor';
+import { type SamplingOptions, Scope, sampleRows } from '@xlstm/tensor';
 import { queueAdvance, queueDraw } from './decoder.ts';
-import type { XLSTMLarge } from './model.ts';
+import type { RowSampling } from './inference/row-sampling.ts';
+import { lastLogits, type XLSTMLarge } from './model.ts';
 import { pieceLength, precisionOf, queuePiece } from './prefill.ts';
 import type { XlstmState } from './state.ts';
 
@@ -38,11 +39,7 @@ export async function prepareGeneration(
   const lengths = [Math.min(piece, promptLength), promptLength % piece].filter((length) => length > 0);
   const { seed: _, ...drawing } = { ...sampling };
   const key = JSON.stringify([state.batch, lengths.map(magnitude), sampling ? drawing : 'none']);
-  const known = ready.get(model) ?? new Set();
-  if (known.has(key)) return;
-  const { position } = state;
-  const arena = new Arena(device, 'prepare');
-  const build = () => {
+  await compile(model, state, key, { signal }, (arena) => {
     for (const length of new Set(lengths)) {
       const scope = new Scope(arena, { precision: precisionOf(model) });
       queuePiece(model, scope, scope.tensor([state.batch, length], 'i32', 'tokens'), state);
@@ -56,10 +53,45 @@ export async function prepareGeneration(
     const seen = penalised ? scope.tensor([state.batch, model.config.vocabSize], 'u32', 'seen tokens') : undefined;
     queueDraw(scope, state, { token, counter, seen }, sampling);
     queueAdvance(model, scope, token, state);
-  };
+  });
+}
+
+/**
+ * As `prepareGeneration`, for a step of several sequences: drawing their tokens as `rows` says, and reading them.
+ *
+ * @throws what `prepareGeneration` throws
+ */
+export async function prepareRows(
+  model: XLSTMLarge,
+  state: XlstmState,
+  rows: RowSampling,
+  { signal }: Pick<PrepareGenerationOptions, 'signal'>,
+): Promise<void> {
+  const key = JSON.stringify([state.batch, 'rows', rows.tensors.seen !== undefined]);
+  await compile(model, state, key, { signal }, (arena) => {
+    const scope = new Scope(arena, { precision: precisionOf(model) });
+    const token = scope.tensor([state.batch], 'i32', 'token');
+    sampleRows(scope, { logits: lastLogits(state), token, ...rows.tensors });
+    queueAdvance(model, scope, token, state);
+  });
+}
+
+/** Compiles what `build` would launch, unless that was done before under this key. */
+async function compile(
+  model: XLSTMLarge,
+  state: XlstmState,
+  key: string,
+  { signal }: Pick<PrepareGenerationOptions, 'signal'>,
+  build: (arena: Arena) => void,
+): Promise<void> {
+  const { device } = model;
+  const known = ready.get(model) ?? new Set();
+  if (device.kind === 'cpu' || known.has(key)) return;
+  const { position } = state;
+  const arena = new Arena(device, 'prepare');
   let prepared: Promise<void>;
   try {
-    prepared = device.prepare(build, { signal });
+    prepared = device.prepare(() => build(arena), { signal });
   } finally {
     // Nothing was computed, so the state has not moved.
     state.position = position;

@@ -56,13 +56,15 @@ export function resolvePrompts<Options extends object>(
   }
   checkGenerateOptions(options, 'generateBatch', ['maxBatch']);
   for (const name of ['state', 'onPrefill']) {
-    if (name in options) {
+    if ((options as Record<string, unknown>)[name] !== undefined) {
       throw new OptionError(
         `generateBatch: ${name} belongs to one prompt; pass { prompt, options: { ${name} } } in the list`,
       );
     }
   }
   const { maxBatch: _, signal: __, seed, ...shared } = options;
+  const seedOf = (index: number): unknown =>
+    typeof seed === 'number' ? seed + index : typeof seed === 'bigint' ? seed + BigInt(index) : seed;
   return (prompts as BatchPrompts<Options>).map((given, index) => {
     const operation = `generateBatch: prompts[${index}]`;
     const request = (
@@ -74,8 +76,10 @@ export function resolvePrompts<Options extends object>(
     }
     const own = request.options ?? {};
     checkGenerateOptions(own, operation);
-    const counted = seed === undefined ? {} : { seed: typeof seed === 'bigint' ? seed + BigInt(index) : seed + index };
-    const merged = { ...shared, ...counted, ...own } as Options & GenerateOptions;
+    // What is undefined was not said, and leaves what goes for all.
+    const said = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+    const merged = { ...shared, ...(seed === undefined ? {} : { seed: seedOf(index) }), ...said } as Options &
+      GenerateOptions;
     stopsOf(merged.stop, operation);
     const { prompt } = request;
     if (typeof prompt !== 'string' && typeof prompt?.length !== 'number') {

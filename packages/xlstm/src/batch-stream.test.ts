@@ -94,10 +94,17 @@ it('refuses what makes no sense', async () => {
   refuse(['a', { prompt: 'b', seed: 3 }], {}, /prompts\[1\]: has prompt and options, got "seed"/);
   refuse(['a', { prompt: 'b', options: { stop: '' } }], {}, /prompts\[1\]: stop must be a non-empty text/);
   refuse(['a'], { state }, /state belongs to one prompt/);
+  refuse(['a', { prompt: 'b', options: { signal: 3 } }], {}, /prompts\[1\]: signal must be an AbortSignal, got 3/);
+  refuse(['a', { prompt: 'b', options: { onPrefill: 3 } }], {}, /prompts\[1\]: onPrefill must be a function, got 3/);
+  refuse(['a', { prompt: 'b', seed: 3 }], {}, /prompts\[1\]: has prompt and options, got "seed"; put it into options/);
+  refuse(['a'], { signal: {} }, /generateBatch: signal must be an AbortSignal/);
   const later = (prompts: unknown, options: object, message: RegExp) =>
     expect(model.generateBatch(prompts as BatchPrompts, options).result()).rejects.toThrow(message);
   await later(['a', { prompt: 'b', options: { topP: 7 } }], {}, /requests\[1\]: topP/);
-  await later(['a', { prompt: 'b', options: { signal: 3 } }], {}, /requests\[1\]: signal must be an AbortSignal/);
+  await later(['a', 'b', { prompt: [4096], options: {} }], {}, /requests\[2\]: token ids must be integers in 0…4095/);
+  await later(['a', 'b'], { seed: 2 ** 53 - 1 }, /requests\[1\]: seed/);
+  await later(['a'], { seed: '5' }, /requests\[0\]: seed .*5/);
+  await later(['a'], { maxBatch: 0 }, /maxBatch must be an integer from 1 up, got 0/);
   await later(
     [0, 1].map(() => ({ prompt: 'b', options: { state } })),
     {},
@@ -106,5 +113,39 @@ it('refuses what makes no sense', async () => {
   const twice = model.generateBatch(['a'], { maxNewTokens: 1 });
   await twice.result();
   expect(() => twice[Symbol.asyncIterator]()).toThrow(/can be iterated once/);
+  const closed = model.generateBatch(['a']);
+  await closed[Symbol.asyncIterator]().return();
+  await expect(closed.result()).rejects.toThrow(/closed before it began/);
   state.dispose();
+});
+
+it('gives each prompt its own options, and those of all where it says nothing or undefined', async () => {
+  const prompts = [
+    'One',
+    { prompt: 'Two', options: { maxNewTokens: 2, temperature: 0 } },
+    { prompt: model.tokenizer.encode('Three'), options: { maxNewTokens: undefined, seed: 3, topK: 5 } },
+  ] as const;
+  const read: number[] = [];
+  const told = { prompt: 'A', options: { onPrefill: (done: number, total: number) => void read.push(done, total) } };
+  const all = { maxNewTokens: 5, temperature: 0.9, seed: 8, eosTokenIds: [], onPrefill: undefined };
+  const results = await model.generateBatch([...prompts, told] as BatchPrompts, all as BatchOptions).result();
+  const alone = [
+    await model.generate('One', { ...all, seed: 8 }).result(),
+    await model.generate('Two', { ...all, maxNewTokens: 2, temperature: 0 }).result(),
+    await model.generate(prompts[2].prompt, { ...all, seed: 3, topK: 5 }).result(),
+    await model.generate('A', { ...all, seed: 11 }).result(),
+  ];
+  expect(results.map(({ tokenIds }) => tokenIds)).toEqual(alone.map(({ tokenIds }) => tokenIds));
+  expect(results.map(({ tokenIds }) => tokenIds.length)).toEqual([5, 2, 5, 5]);
+  expect(results.map(({ seed }) => seed)).toEqual([8, expect.any(Number), 3, 11]);
+  expect(read).toEqual([results[3]!.promptIds.length, results[3]!.promptIds.length]);
+});
+
+it('leaves nothing behind after 100 batches, however they end', { timeout: 120_000 }, async () => {
+  const before = model.device.liveBuffers();
+  for (let round = 0; round < 100; round++) {
+    const batch = model.generateBatch([[0, round], [5]], { maxNewTokens: 2, temperature: 0, eosTokenIds: [] });
+    for await (const _ of batch) if (round % 2) break;
+  }
+  expect(model.device.liveBuffers()).toEqual(before);
 });

@@ -9,6 +9,7 @@ import {
   type XLSTMLarge,
 } from '@xlstm/xlstm-large';
 import type { BatchChunk, BatchOptions, GeneratedBatch, ResolvedPrompt } from './batch-options.ts';
+import { tellEnd } from './end-before-begin.ts';
 import { type GenerateOptions, stopsOf } from './generate-options.ts';
 import type { GenerateChunk, GenerateResult } from './generated-text.ts';
 import { StopStrings } from './stop-strings.ts';
@@ -30,10 +31,8 @@ class SequenceText {
     this.promptIds = promptIds;
     this.#decoder = tokenizer.stream({ skipSpecialTokens: true });
     this.#stops = new StopStrings(stopsOf(stop));
-    const { signal } = options;
-    // What is no signal is refused where all options are checked.
-    const either = signal instanceof AbortSignal ? AbortSignal.any([signal, this.#stop.signal]) : signal;
-    this.request = { ...options, promptIds, signal: either ?? this.#stop.signal };
+    const signals = [options.signal, this.#stop.signal].filter((signal) => signal !== undefined);
+    this.request = { ...options, promptIds, signal: AbortSignal.any(signals) };
   }
 
   token(id: number, logprobs: TokenLogprobs | undefined): GenerateChunk {
@@ -108,15 +107,9 @@ export class BatchStream implements GeneratedBatch {
       throw new OptionError('generateBatch: a batch can be iterated once; call generateBatch() again, or use result()');
     }
     this.#started = true;
-    const generator = this.#generator;
-    const end = generator.return.bind(generator);
-    // A generator that is ended before it began never runs, not even its "finally".
-    generator.return = async (value) => {
-      const ended = await end(value);
-      this.#settle.reject(new OptionError('generateBatch: closed before it began; call generateBatch() again'));
-      return ended;
-    };
-    return generator;
+    return tellEnd(this.#generator, () =>
+      this.#settle.reject(new OptionError('generateBatch: closed before it began; call generateBatch() again')),
+    );
   }
 
   /** One result a prompt, in order; runs the batch to its end unless someone iterates it already. */

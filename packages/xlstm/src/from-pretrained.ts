@@ -123,13 +123,15 @@ export class XlstmModel implements AsyncDisposable {
   }
 
   /**
-   * Continues several prompts together, which takes little more time than one as long as reading the weights is what takes
-   * it. Each sequence is what `generate` would make of its prompt alone. All options of `generate` may be given for every
-   * prompt, and to a prompt for itself; a shared `seed` is the first prompt's, the others count on from it.
+   * Continues several prompts together: each step reads the weights once for all of them. Each sequence is what `generate`
+   * would make of its prompt alone, but for the rounding of a GPU, which differs with the size of the batch. All options of
+   * `generate` may be given to a prompt for itself, and all but `state` and `onPrefill` for every prompt; a shared `seed` is the
+   * first prompt's, the others count on from it.
    *
    * @param prompts texts, token ids as they are, or `{ prompt, options }`; one at least
    * @throws OptionError for unknown options and an empty list, at once; for bad values, with the index of the prompt, when it
-   *   starts; DisposedError after `dispose()`
+   *   starts, before anything is computed; OutOfMemoryError then where the device cannot bind the states of `maxBatch`
+   *   sequences; DisposedError after `dispose()`
    * @example
    * ```ts
    * const batch = model.generateBatch(['The fox said', { prompt: 'The king', options: { temperature: 0 } }], { maxBatch: 8 })

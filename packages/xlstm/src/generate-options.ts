@@ -36,7 +36,7 @@ const OPTION_NAMES = [
   'onPrefill',
 ] as const satisfies readonly (keyof GenerateOptions)[];
 
-/** @throws OptionError for an option that `generate` does not take. */
+/** @throws OptionError for an option that `generate` does not take, and for a signal or callback that is none. */
 export function checkGenerateOptions(options: object, operation = 'generate', more: readonly string[] = []): void {
   if (typeof options !== 'object' || options === null) {
     throw new OptionError(`${operation}: options must be an object, got ${String(options)}`);
@@ -46,5 +46,13 @@ export function checkGenerateOptions(options: object, operation = 'generate', mo
       const takes = [...more, ...OPTION_NAMES].join(', ');
       throw new OptionError(`${operation}: no option is called "${name}"; it takes ${takes}`);
     }
+  }
+  // Those two do not travel to a worker, so nobody else would see what they are.
+  const { signal, onPrefill } = options as GenerateOptions;
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new OptionError(`${operation}: signal must be an AbortSignal, got ${String(signal)}`);
+  }
+  if (onPrefill !== undefined && typeof onPrefill !== 'function') {
+    throw new OptionError(`${operation}: onPrefill must be a function, got ${String(onPrefill)}`);
   }
 }

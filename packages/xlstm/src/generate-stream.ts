@@ -8,6 +8,7 @@ import {
   type TokenLogprobs,
   type XLSTMLarge,
 } from '@xlstm/xlstm-large';
+import { tellEnd } from './end-before-begin.ts';
 import { checkGenerateOptions, type GenerateOptions, stopsOf } from './generate-options.ts';
 import type { GenerateChunk, GeneratedText, GenerateResult } from './generated-text.ts';
 import { StopStrings } from './stop-strings.ts';
@@ -41,15 +42,9 @@ export class GenerateStream implements GeneratedText {
       throw new OptionError('generate: a stream can be iterated once; call generate() again, or use result()');
     }
     this.#started = true;
-    const generator = this.#generator;
-    const end = generator.return.bind(generator);
-    // A generator that is ended before it began never runs, not even its "finally".
-    generator.return = async (value) => {
-      const ended = await end(value);
-      this.#settle.reject(new OptionError('generate: the stream was closed before it began; call generate() again'));
-      return ended;
-    };
-    return generator;
+    return tellEnd(this.#generator, () =>
+      this.#settle.reject(new OptionError('generate: the stream was closed before it began; call generate() again')),
+    );
   }
 
   /** The whole generation; runs it to its end unless someone iterates it already. */

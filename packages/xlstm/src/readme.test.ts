@@ -55,6 +55,14 @@ it("runs the README's example with `await using`, compiled for this Node, which 
   for (const each of disposed) each.mockRestore();
 });
 
+it("runs the README's example of several prompts together as it stands there", async () => {
+  const written = await run(exampleOf('Several prompts together'));
+  // Of each line, what comes first: two sequences of 16 tokens and one that a stop string may end, then a text.
+  expect(new Set(written.slice(0, -1))).toEqual(new Set([0, 1, 2]));
+  expect(written.length).toBeGreaterThan(2 * 16);
+  expect(written.at(-1)).toMatch(/\w/);
+});
+
 it("runs the README's example for a worker as it stands there, with the built package", async () => {
   // In the package's folder its own name means its exports, as it does to whoever installed it.
   const file = resolve(import.meta.dirname, '../dist/readme-worker.generated.mjs');

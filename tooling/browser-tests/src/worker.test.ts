@@ -84,6 +84,11 @@ describe.skipIf(!findChromium())('a worker in Chromium (skipped where there is n
     expect(facts!.chunks.length).toBeGreaterThan(N);
     expect(facts!.chunks.join('')).toBe(facts!.text);
 
+    const [batch, inWorker] = facts!.batches;
+    expect(batch![0]).toEqual(told.greedy_ids.slice(0, 5));
+    expect(batch![1]).toHaveLength(2);
+    expect(inWorker).toEqual(batch);
+
     expect(facts!.position).toBeGreaterThan(5);
     const wanted = await goOn(saved, GO_ON);
     expect(facts!.goneOn).toEqual([wanted.tokenIds, wanted.tokenIds]);

@@ -45,6 +45,7 @@ export async function testKernel<B extends Record<string, Binding>, P extends Re
       return;
     }
     it('has a form for this device', () => expect(variants).not.toHaveLength(0));
+    const unused = new Set(kind === 'webgpu' ? variants : []);
     for (const variant of variants) {
       const forms = kernel.webgpu?.find(({ name }) => name === variant);
       for (const testCase of spec.cases) {
@@ -52,6 +53,7 @@ export async function testKernel<B extends Record<string, Binding>, P extends Re
           Object.entries(testCase.buffers(new Random(1))).map(([name, buffer]) => [name, buffer?.dtype]),
         );
         if (kind === 'webgpu' && forms?.fits && !forms.fits({ params: testCase.params, dtypes })) continue;
+        unused.delete(variant);
         it(`${variant}: ${testCase.name}`, async () => {
           const results = await runCase(spec, testCase, device, kind === 'webgpu' ? variant : undefined);
           for (const result of results) {
@@ -63,5 +65,6 @@ export async function testKernel<B extends Record<string, Binding>, P extends Re
         });
       }
     }
+    it('has a case for every form that this device can run', () => expect([...unused]).toEqual([]));
   });
 }

@@ -16,7 +16,10 @@ export function addGenerateCommand(program: Command, context: Context): void {
   addGenerationOptions(command, { maxNewTokens: 256, temperature: 1, topP: 1 });
   addStateOptions(command);
   addNumber(command, '--logprobs <n>', 'with --json: how likely each token was, and the n likeliest', RANGES.logprobs);
-  command.option('--prompts-file <file>', 'continue many prompts together, one a line; - is stdin');
+  command.option(
+    '--prompts-file <file>',
+    'continue many prompts together, one a line, or a JSON object a line where it ends in .jsonl; - is stdin',
+  );
   addNumber(command, '--batch-size <n>', 'with --prompts-file: prompts at a time (default: 8)', RANGES.atLeastOne);
   command
     .addHelpText(
@@ -30,9 +33,12 @@ Examples:
   $ xlstm generate --prompt-file book.txt --max-new-tokens 0 --state-out book.state
   $ xlstm generate --state-in book.state --prompt "The moral is"
   $ xlstm generate --prompts-file questions.txt --batch-size 32 --json > answers.jsonl
+  $ xlstm generate --prompts-file questions.jsonl --json > answers.jsonl
 
 With --prompts-file, texts come in the order of the prompts, each after a line that says which one it continues; with
---json there is one object a line, with its index. --seed is the first prompt’s; the others count on from it.
+--json there is one object a line, with its index. --seed is the first prompt’s; the others count on from it. A line of a
+.jsonl file may have options of its own: {"prompt": "The fox said", "maxNewTokens": 9, "temperature": 0, "stop": ["\\n"]},
+and topK, topP, minP, repetitionPenalty, seed. --prompt, --prompt-file, --state-in and --state-out are for one prompt.
 
 Ctrl-C ends the text where it is and releases everything; a second one ends the process at once.`,
     )

@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto';
-import type { BatchStream, GenerateResult, XlstmModel } from 'xlstm';
+import type { BatchChunk, BatchStream, GenerateResult, XlstmModel } from 'xlstm';
 import { UsageError } from '../failures.ts';
-import { formatMs, formatRate, formatTable } from '../human-readable.ts';
+import { formatCount, formatMs, formatRate, formatTable } from '../human-readable.ts';
 import { modelLabel } from '../installed.ts';
 import { Progress } from '../progress.ts';
 import type { Context } from '../terminal.ts';
 import { type GenerationFlags, samplingOptions } from './flags.ts';
 import { loadModel } from './load-model.ts';
-import { promptLines } from './prompt.ts';
+import { type FilePrompt, readPrompts } from './prompts-file.ts';
 
 /** Seeds that are drawn stay short enough to be typed. */
 const SEED_LIMIT = 2 ** 31;
@@ -40,10 +40,10 @@ function checkFlags(flags: GenerationFlags): void {
   }
 }
 
-/** Continues the prompts of a file together and prints their texts in order, each as soon as those before it are there. */
+/** Continues the prompts of a file together and prints what becomes of them in order, each as soon as those before it are over. */
 export async function runBatch(context: Context, flags: GenerationFlags): Promise<void> {
   checkFlags(flags);
-  const prompts = await promptLines(flags.promptsFile!, context);
+  const prompts = await readPrompts(flags.promptsFile!, context);
   const { terminal, signal } = context;
   const talks = !flags.json && !flags.quiet;
   const progress = new Progress(terminal.stderr, talks);
@@ -54,14 +54,19 @@ export async function runBatch(context: Context, flags: GenerationFlags): Promis
       notes: !flags.quiet,
     });
     const begun = performance.now();
+    const seed = flags.seed ?? randomInt(SEED_LIMIT);
     const batch = model.generateBatch(prompts, {
       ...samplingOptions(flags),
-      seed: flags.seed ?? randomInt(SEED_LIMIT),
+      seed,
       maxBatch: flags.batchSize ?? DEFAULT_BATCH_SIZE,
       signal,
       ...(flags.logprobs !== undefined && { logprobs: flags.logprobs }),
     });
-    await printInOrder(context, flags, prompts, batch, progress);
+    const show = flags.json ? jsonLine : textUnderPrompt;
+    const waiting = prompts.map(
+      (given, index) => new Continuation(given, index, batch.promptIds[index]!, { ...flags, seed }),
+    );
+    await printInOrder(context, waiting, batch, progress, show);
     if (flags.stats) context.say(statistics(flags, model, await batch.result(), performance.now() - begun));
   } finally {
     progress.clear();
@@ -69,34 +74,64 @@ export async function runBatch(context: Context, flags: GenerationFlags): Promis
   }
 }
 
-/** Prints what is whole as soon as all before it is; JSON when all is done. */
+/** The flags, and a seed where none was given. */
+type DrawnFlags = GenerationFlags & { seed: number };
+
+/** What has come of one prompt so far. */
+class Continuation {
+  over = false;
+  readonly #report: Omit<BatchReport, 'finishReason' | 'timings'>;
+  readonly #ids: number[] = [];
+  readonly #logprobs: NonNullable<BatchChunk['logprobs']>[number][] = [];
+  #last: BatchChunk | undefined;
+
+  constructor({ prompt, options }: FilePrompt, index: number, promptIds: readonly number[], flags: DrawnFlags) {
+    const seed = Number(options.seed ?? flags.seed + index);
+    const likely = flags.logprobs === undefined ? {} : { logprobs: this.#logprobs };
+    this.#report = { index, prompt, seed, promptIds, ids: this.#ids, text: '', ...likely };
+  }
+
+  take(chunk: BatchChunk): void {
+    this.#ids.push(...chunk.tokenIds);
+    this.#logprobs.push(...(chunk.logprobs ?? []));
+    this.#report.text += chunk.text;
+    if (!chunk.finishReason) return;
+    this.over = true;
+    this.#last = chunk;
+  }
+
+  /** The whole of it, once it is over. */
+  get report(): BatchReport {
+    const { finishReason, timings } = this.#last!;
+    return { ...this.#report, finishReason: finishReason!, timings: timings! };
+  }
+}
+
+const jsonLine = (report: BatchReport): string => `${JSON.stringify(report)}\n`;
+
+/** A prompt of several lines is named on one. */
+const textUnderPrompt = ({ index, prompt, text }: BatchReport): string =>
+  `--- ${index + 1}: ${prompt.replaceAll('\r', '\\r').replaceAll('\n', '\\n')}\n${text}${text.endsWith('\n') ? '' : '\n'}`;
+
+/** Prints what is over as soon as all before it is: an interruption loses nothing that could have been printed. */
 async function printInOrder(
   context: Context,
-  flags: GenerationFlags,
-  prompts: readonly string[],
+  waiting: readonly Continuation[],
   batch: BatchStream,
   progress: Progress,
+  show: (report: BatchReport) => string,
 ): Promise<void> {
-  const texts = prompts.map(() => ({ text: '', over: false }));
-  let [printed, over] = [0, 0];
-  for await (const { index, text, finishReason } of batch) {
-    texts[index]!.text += text;
-    if (!finishReason) continue;
-    texts[index]!.over = true;
-    over++;
-    progress.update(`${over} of ${prompts.length} texts`, over / prompts.length);
-    if (flags.json) continue;
-    for (; texts[printed]?.over; printed++) {
+  let [printed, over, tokens] = [0, 0, 0];
+  for await (const chunk of batch) {
+    waiting[chunk.index]!.take(chunk);
+    tokens += chunk.tokenIds.length;
+    if (chunk.finishReason) over++;
+    for (; waiting[printed]?.over; printed++) {
       progress.clear();
-      await context.output.write(`--- ${printed + 1}: ${prompts[printed]}\n${texts[printed]!.text}`);
-      await context.output.endLine();
+      await context.output.write(show(waiting[printed]!.report));
     }
-  }
-  progress.clear();
-  if (!flags.json) return;
-  for (const [index, { tokenIds, usage: _, ...rest }] of (await batch.result()).entries()) {
-    const report: BatchReport = { index, prompt: prompts[index]!, ids: tokenIds, ...rest };
-    await context.output.write(`${JSON.stringify(report)}\n`);
+    const label = `${over} of ${waiting.length} texts, ${formatCount(tokens)} tokens`;
+    progress.update(label, over / waiting.length);
   }
 }
 
@@ -113,7 +148,7 @@ function statistics(
   return formatTable([
     ['model', `${modelLabel(flags.model)}, ${model.dtype}`],
     ['device', model.deviceReason],
-    ['prompts', `${results.length}, ${flags.batchSize ?? DEFAULT_BATCH_SIZE} at a time`],
+    ['prompts', `${formatCount(results.length)}, ${flags.batchSize ?? DEFAULT_BATCH_SIZE} at a time`],
     ['prefill', `${sum(({ usage }) => usage.promptTokens)} tokens in ${formatMs(prefillMs)}`],
     [
       'all',

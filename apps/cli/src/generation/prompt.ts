@@ -48,22 +48,8 @@ export async function requiredPrompt(flags: PromptFlags & StateFlags, context: C
   return decode(bytes, 'stdin');
 }
 
-/**
- * The prompts of a file or a pipe, one a line; empty lines are skipped.
- *
- * @throws UsageError when there is none, InputOutputError when the file cannot be read
- */
-export async function promptLines(path: string, context: Context): Promise<string[]> {
-  const bytes = path === '-' ? await readStdin(context) : await readPromptFile(path, context.signal, '--prompts-file');
-  const place = path === '-' ? 'stdin' : path;
-  const lines = decode(bytes, place)
-    .split(/\r?\n/)
-    .filter((line) => line !== '');
-  if (lines.length === 0) throw new UsageError(`--prompts-file: ${place} has no prompts; write one on each line`);
-  return lines;
-}
-
-async function readPromptFile(path: string, signal: AbortSignal, flag = '--prompt-file'): Promise<Uint8Array> {
+/** A file of prompts as it is. @throws InputOutputError that names the flag where it cannot be read */
+export async function readPromptFile(path: string, signal: AbortSignal, flag = '--prompt-file'): Promise<Uint8Array> {
   try {
     return await readFile(path, { signal });
   } catch (cause) {
@@ -89,7 +75,7 @@ export async function readStdin(context: Context, what = 'the prompt'): Promise<
 }
 
 /** Text of a prompt. Editors and `echo` end a file with a line break that nobody means as part of it. */
-function decode(bytes: Uint8Array, place: string): string {
+export function decode(bytes: Uint8Array, place: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '');
   } catch (cause) {

@@ -1,10 +1,17 @@
-import { createCpuDevice, OptionError, StateError } from '@xlstm/device';
+import {
+  createCpuDevice,
+  createWebGpuDevice,
+  DeviceLostError,
+  OptionError,
+  OutOfMemoryError,
+  StateError,
+} from '@xlstm/device';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { type GenerateOutcome, generateTokens } from '../generate.ts';
 import type { TokenLogprobs } from '../logprobs.ts';
 import type { XLSTMLarge } from '../model.ts';
-import { randomModel } from '../testing/random-model.ts';
+import { randomModel, tinyConfig } from '../testing/random-model.ts';
 import { generateBatch } from './batch-generate.ts';
 import type { BatchEvent, BatchRequest, GenerateBatchOptions } from './batch-requests.ts';
 import { recordedStep } from './recorded-step.ts';
@@ -53,7 +60,7 @@ const MIXED: BatchRequest[] = [
   { promptIds: [7], maxNewTokens: 0 },
 ];
 
-await describeDevices('generateBatch', (device) => {
+await describeDevices('generateBatch', (device, kind) => {
   it.each([1, 2, 3, 8])('draws for each sequence what generateTokens draws, %d at a time', async (maxBatch) => {
     const model = await randomModel(device);
     const expected: number[][] = [];
@@ -105,6 +112,21 @@ await describeDevices('generateBatch', (device) => {
     expect(results.map(({ ids }) => ids)).toEqual(expected);
     expect(sizes).toEqual([6, 4, 2, 1]);
     expect(first).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    model.dispose();
+  });
+
+  it('takes more at a time than the fused step does, and then comes down to it', async () => {
+    const model = await randomModel(device);
+    const requests = Array.from({ length: 12 }, (_, index) => ({
+      promptIds: [0, 5 + index],
+      maxNewTokens: 2 + (index % 4),
+      eosTokenIds: [],
+      ...(index % 2 ? { temperature: 0 } : { seed: index, topP: 0.9 }),
+    }));
+    const expected: number[][] = [];
+    for (const request of requests) expected.push(await alone(model, request));
+    const results = await together(model, requests, { maxBatch: 12 });
+    expect(results.map(({ ids }) => ids)).toEqual(expected);
     model.dispose();
   });
 
@@ -265,14 +287,14 @@ await describeDevices('generateBatch', (device) => {
     const model = await randomModel(device);
     await together(model, MIXED);
     const before = device.liveBuffers();
-    for (let round = 0; round < 24; round++) {
+    for (let round = 0; round < (kind === 'cpu' ? 100 : 8); round++) {
       const abort = new AbortController();
       const own = new AbortController();
       const requests = MIXED.map((request, index) => ({ ...request, ...(index === 2 ? { signal: own.signal } : {}) }));
       const run = together(model, requests, { signal: abort.signal, maxBatch: 1 + (round % 5) }, (_, count) => {
         if (count === 3) own.abort();
-        if (round % 3 === 1 && count === round) abort.abort(new Error('all'));
-        return round % 3 === 0 && count === round + 1;
+        if (round % 3 === 1 && count === 1 + (round % 24)) abort.abort(new Error('all'));
+        return round % 3 === 0 && count === 1 + (round % 24);
       });
       if (round % 3 === 1) await expect(run).rejects.toThrow('all');
       else await run;
@@ -390,3 +412,74 @@ await describeDevices('generateBatch', (device) => {
     expect(device.liveBuffers().count).toBeLessThan(before.count);
   });
 });
+
+/** Requests that are long enough to be interrupted. */
+const LONG: BatchRequest[] = [[0, 1], [5], [9, 2, 2]].map((promptIds) => ({
+  promptIds,
+  maxNewTokens: 50,
+  temperature: 0,
+  eosTokenIds: [],
+}));
+
+await describeDevices('generateBatch on a device of its own', () => {
+  it('compiles ahead what it launches, for every size that the batch takes', async () => {
+    const device = await createWebGpuDevice();
+    const blocking = vi.spyOn(device.gpu, 'createComputePipeline');
+    const model = await randomModel(device);
+    await together(model, MIXED, { maxBatch: 4 });
+    expect(blocking).not.toHaveBeenCalled();
+    const compiled = device.compiledPipelines;
+    await together(model, MIXED, { maxBatch: 4 });
+    expect(device.compiledPipelines).toBe(compiled);
+    device.dispose();
+  });
+
+  it.each(['between two steps', 'while a prompt is read'])(
+    'throws a DeviceLostError when it is lost %s',
+    async (when) => {
+      const device = await createWebGpuDevice();
+      const model = await randomModel(device);
+      const state = model.createState();
+      const late = when === 'between two steps';
+      const promptIds = Array.from({ length: 1100 }, (_, at) => at % 96);
+      const onPrefill = () => device.gpu.destroy();
+      const requests = late ? LONG : [LONG[0]!, { ...LONG[1]!, promptIds, onPrefill }, LONG[2]!];
+      const ended: string[] = [];
+      const onEnd = (index: number, { finishReason }: GenerateOutcome) => ended.push(`${index} ${finishReason}`);
+      let tokens = 0;
+      const run = together(model, [...requests, { ...LONG[0]!, state }], { onEnd }, (_, count) => {
+        tokens = count;
+        if (late && count === 6) device.gpu.destroy();
+      });
+      await expect(run).rejects.toThrow(DeviceLostError);
+      expect(tokens < 50 && tokens >= (late ? 6 : 0)).toBe(true);
+      expect(ended).toEqual(['0 cancelled', '1 cancelled', '2 cancelled', '3 cancelled']);
+      // Nobody has the state any more, and what it says of itself is what was read into it.
+      state.acquire('test')();
+      expect(state.position).toBeLessThanOrEqual(2 + tokens);
+      await expect(together(model, LONG)).rejects.toThrow(DeviceLostError);
+      model.dispose();
+      expect(device.liveBuffers().count).toBe(0);
+      device.dispose();
+    },
+  );
+
+  it('says that so many sequences do not fit, before any prompt is read, and fewer do', async () => {
+    const limits = { maxStorageBufferBindingSize: 2 ** 17, maxBufferSize: 2 ** 17 };
+    const device = await createWebGpuDevice({ limits });
+    const model = await randomModel(device, { config: tinyConfig({ num_heads: 1, num_hidden_layers: 1 }) });
+    const before = device.liveBuffers();
+    let read = 0;
+    const requests = Array.from({ length: 64 }, () => ({ ...LONG[1]!, maxNewTokens: 2, onPrefill: () => void read++ }));
+    const run = () => together(model, requests, { maxBatch: 64 });
+    await expect(run()).rejects.toThrow(OutOfMemoryError);
+    await expect(run()).rejects.toThrow(
+      /^generateBatch: the states of 64 sequences do not fit on .*; lower maxBatch\. alloc: "state of block 0" needs \d+/,
+    );
+    expect(read).toBe(0);
+    expect(device.liveBuffers()).toEqual(before);
+    const results = await together(model, requests.slice(0, 5), { maxBatch: 4 });
+    expect(results.map(({ ids }) => ids.length)).toEqual([2, 2, 2, 2, 2]);
+    device.dispose();
+  });
+}, ['webgpu']);

@@ -1,5 +1,8 @@
+import { OutOfMemoryError } from '@xlstm/device';
 import type { XLSTMLarge } from '../model.ts';
+import { prepareRows } from '../prepare-generation.ts';
 import type { XlstmState } from '../state.ts';
+import { recordedStep } from './recorded-step.ts';
 import { RowSampling } from './row-sampling.ts';
 import { copyStateRow } from './state-rows.ts';
 import type { StepRunner, StepRunnerFactory } from './step-runner.ts';
@@ -25,7 +28,10 @@ export interface BatchPlacesOptions {
   maxBatch: number;
   /** Whether any sequence has a repetition penalty. */
   penalised: boolean;
-  stepRunner: StepRunnerFactory;
+  /** By default the step of the readable model, recorded. */
+  stepRunner: StepRunnerFactory | undefined;
+  /** Ends what waits for shaders to be compiled. */
+  signal: AbortSignal | undefined;
 }
 
 /** The rows of a batched state, and who is in them. */
@@ -35,12 +41,24 @@ export class BatchPlaces<Sequence> implements Disposable {
   #recorded: Recorded;
   #sequences: (Sequence | undefined)[];
 
-  constructor(model: XLSTMLarge, count: number, options: BatchPlacesOptions) {
+  private constructor(model: XLSTMLarge, options: BatchPlacesOptions, recorded: Recorded) {
     this.#model = model;
     this.#options = options;
-    const places = placesFor(count, options.maxBatch);
-    this.#recorded = this.#record(places);
-    this.#sequences = new Array<Sequence | undefined>(places).fill(undefined);
+    this.#recorded = recorded;
+    this.#sequences = new Array<Sequence | undefined>(recorded.state.batch).fill(undefined);
+  }
+
+  /**
+   * Places for `count` sequences, `maxBatch` at most.
+   *
+   * @throws OutOfMemoryError where the device cannot bind so many states; `signal.reason` on abort; DeviceLostError
+   */
+  static async make<Sequence>(
+    model: XLSTMLarge,
+    count: number,
+    options: BatchPlacesOptions,
+  ): Promise<BatchPlaces<Sequence>> {
+    return new BatchPlaces(model, options, await record(model, placesFor(count, options.maxBatch), options));
   }
 
   get state(): XlstmState {
@@ -88,11 +106,11 @@ export class BatchPlaces<Sequence> implements Disposable {
   }
 
   /** Moves everybody to fewer places, where fewer do. */
-  shrink(): void {
+  async shrink(): Promise<void> {
     const taken = this.taken;
     const places = placesFor(taken.length, this.#options.maxBatch);
     if (places >= this.size) return;
-    const [old, next] = [this.#recorded, this.#record(places)];
+    const [old, next] = [this.#recorded, await record(this.#model, places, this.#options)];
     taken.forEach(({ row }, to) => {
       copyStateRow(old.state, row, next.state, to);
       next.rows.take(to, old.rows, row);
@@ -102,28 +120,32 @@ export class BatchPlaces<Sequence> implements Disposable {
     release(old);
   }
 
-  #record(batch: number): Recorded {
-    const model = this.#model;
-    const { penalised, stepRunner } = this.#options;
-    const made: Partial<Recorded> = {};
-    try {
-      const state = model.createState(batch);
-      made.state = state;
-      const rows = new RowSampling(model.device, { batch, vocabSize: model.config.vocabSize, penalised });
-      made.rows = rows;
-      return { state, rows, step: stepRunner(model, state, rows) };
-    } catch (error) {
-      release(made);
-      throw error;
-    }
-  }
-
   dispose(): void {
     release(this.#recorded);
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+}
+
+async function record(model: XLSTMLarge, batch: number, options: BatchPlacesOptions): Promise<Recorded> {
+  const { penalised, stepRunner, signal } = options;
+  const made: Partial<Recorded> = {};
+  try {
+    const state = model.createState(batch);
+    made.state = state;
+    const rows = new RowSampling(model.device, { batch, vocabSize: model.config.vocabSize, penalised });
+    made.rows = rows;
+    if (!stepRunner) await prepareRows(model, state, rows, { signal });
+    return { state, rows, step: (stepRunner ?? recordedStep)(model, state, rows) };
+  } catch (error) {
+    release(made);
+    if (!(error instanceof OutOfMemoryError) || batch === 1) throw error;
+    throw new OutOfMemoryError(
+      `generateBatch: the states of ${batch} sequences do not fit on ${model.device.name}; lower maxBatch. ${error.message}`,
+      { cause: error },
+    );
   }
 }
 

@@ -12,6 +12,9 @@ import type { XLSTMLarge } from '../model.ts';
 import type { XlstmState } from '../state.ts';
 import type { StepRunnerFactory } from './step-runner.ts';
 
+/** Sequences at a time, where nobody says otherwise. */
+export const DEFAULT_MAX_BATCH = 8;
+
 /** One sequence of a batch: the options of `generateTokens`. Its `signal` ends this sequence alone. */
 export type BatchRequest = Omit<GenerateTokensOptions, 'onEnd'>;
 
@@ -82,7 +85,7 @@ function checkRequest(model: XLSTMLarge, request: BatchRequest, index: number): 
   };
 }
 
-function checkShared({ maxBatch = 1, signal, stepRunner, onEnd }: GenerateBatchOptions): void {
+function checkShared({ maxBatch = DEFAULT_MAX_BATCH, signal, stepRunner, onEnd }: GenerateBatchOptions): void {
   if (!(Number.isSafeInteger(maxBatch) && maxBatch >= 1)) {
     throw new OptionError(`generateBatch: maxBatch must be an integer from 1 up, got ${String(maxBatch)}`);
   }

@@ -2,13 +2,17 @@ import { type FinishReason, nextTask } from '../generate.ts';
 import { logprobsOf } from '../logprobs.ts';
 import type { XLSTMLarge } from '../model.ts';
 import { prefill } from '../prefill.ts';
+import { prepareGeneration } from '../prepare-generation.ts';
 import type { XlstmState } from '../state.ts';
 import { BatchPlaces } from './batch-places.ts';
-import type { BatchEnd, BatchEvent, CheckedRequest, GenerateBatchOptions } from './batch-requests.ts';
+import {
+  type BatchEnd,
+  type BatchEvent,
+  type CheckedRequest,
+  DEFAULT_MAX_BATCH,
+  type GenerateBatchOptions,
+} from './batch-requests.ts';
 import { BatchSequence } from './batch-sequence.ts';
-import { recordedStep } from './recorded-step.ts';
-
-const DEFAULT_MAX_BATCH = 8;
 
 interface TakenPlace {
   row: number;
@@ -36,17 +40,18 @@ export class BatchRun {
   }
 
   /** Reserves the callers' states and makes the places. */
-  begin(): void {
+  async begin(): Promise<void> {
     for (const sequence of this.#waiting) {
       const { index, state } = sequence.request;
       this.#open.set(sequence, state?.acquire(`generateBatch: requests[${index}]`) ?? (() => {}));
     }
     const drawing = this.#waiting.filter(({ left }) => left > 0);
     if (drawing.length === 0) return;
-    this.#places = new BatchPlaces(this.#model, drawing.length, {
+    this.#places = await BatchPlaces.make<BatchSequence>(this.#model, drawing.length, {
       maxBatch: this.#options.maxBatch ?? DEFAULT_MAX_BATCH,
       penalised: drawing.some(({ request }) => (request.sampling.repetitionPenalty ?? 1) !== 1),
-      stepRunner: this.#options.stepRunner ?? recordedStep,
+      stepRunner: this.#options.stepRunner,
+      signal: this.#options.signal,
     });
   }
 
@@ -69,6 +74,7 @@ export class BatchRun {
     try {
       const signals = [signal, this.#options.signal].filter((each) => each !== undefined);
       const either = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+      await prepareGeneration(this.#model, state, { promptLength: promptIds.length, signal: either });
       await prefill(this.#model, [promptIds], state, { signal: either, onProgress: onPrefill });
     } catch (error) {
       this.#options.signal?.throwIfAborted();
@@ -98,7 +104,7 @@ export class BatchRun {
       if (place.sequence.aborted) yield this.#leave(place, 'cancelled');
     }
     if (!places || places.taken.length === 0) return;
-    if (this.#waiting.length === 0) places.shrink();
+    if (this.#waiting.length === 0) await places.shrink();
     const { signal } = this.#options;
     signal?.throwIfAborted();
     const taken = places.taken;

@@ -1,4 +1,4 @@
-import { Arena, type Device, type WeightDtype } from '@xlstm/device';
+import { Arena, createCpuDevice, createWebGpuDevice, type Device, type WeightDtype } from '@xlstm/device';
 import { Scope } from '@xlstm/tensor';
 import { compare } from '@xlstm-tooling/kernel-harness';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
@@ -54,6 +54,10 @@ await describeDevices('queueFusedStep', (device, kind) => {
     ['q4', 'q4', 1, {}],
     ['biases', 'bf16', 1, { use_bias: true }],
     ['tied embeddings', 'q4', 1, { tie_word_embeddings: true }],
+    ['a sigmoid input gate', 'bf16', 1, { step_kernel: 'triton_siging' }],
+    ['a sigmoid input gate and biases, a batch of 2', 'fp32', 2, { step_kernel: 'triton_siging', use_bias: true }],
+    ['no output norm', 'fp16', 1, { add_out_norm: false }],
+    ['caps that bite', 'fp32', 1, { gate_soft_cap: 0.5, output_logit_soft_cap: 0.7 }],
     ['three heads', 'bf16', 1, { hidden_size: 72, num_heads: 3 }],
     ['a batch of 3', 'bf16', 3, {}],
     ['a batch of 8', 'q8', 8, {}],
@@ -67,4 +71,34 @@ await describeDevices('queueFusedStep', (device, kind) => {
       expect(device.liveBuffers()).toEqual(before);
     });
   }
+
+  const split: [WeightDtype, number, Record<string, unknown>][] = [
+    ['fp32', 2, { use_bias: true }],
+    ['q8', 1, {}],
+  ];
+  it.each(split)(
+    'gives them from matrices in parts, where bindings are small: %s, batch %d, %j',
+    async (dtype, batch, more) => {
+      const most = dtype === 'fp32' ? 12_288 : 5120;
+      const small = await deviceThatBinds(kind, most);
+      const model = await randomModel(small, { config: tinyConfig(more), dtype });
+      for (const name of ['blocks.0.qkvo', 'blocks.0.gateUp', 'head'] as const) {
+        expect(model.weights.matrix(name).parts.length, name).toBeGreaterThan(1);
+      }
+      await expectSame(small, model, batch, 3);
+      model.dispose();
+      expect(small.liveBuffers().count).toBe(0);
+      small.dispose();
+    },
+  );
 });
+
+/** A device of its own, none of whose buffers holds more than so many bytes. */
+async function deviceThatBinds(kind: Device['kind'], bytes: number): Promise<Device> {
+  if (kind === 'webgpu') {
+    return createWebGpuDevice({ limits: { maxStorageBufferBindingSize: bytes, maxBufferSize: bytes } });
+  }
+  const device = createCpuDevice();
+  Object.defineProperty(device, 'maxBufferBytes', { value: bytes });
+  return device;
+}

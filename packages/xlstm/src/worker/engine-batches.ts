@@ -14,7 +14,8 @@ export interface EngineParts {
 
 interface Batch {
   stream: BatchStream;
-  states: (XlstmState | undefined)[];
+  /** Those of the prompts that have one, in order. */
+  states: XlstmState[];
   /** Of the batch and of each of its sequences. */
   handles: Handle[];
   /** Undefined until the first chunk is asked for. */
@@ -38,7 +39,7 @@ export class EngineBatches {
       const signal = this.#signalOf(batch, aborted);
       const prompts = sequences.map((request, index) => this.#promptOf(request, states[index]));
       const stream = this.#engine.model().generateBatch(prompts, { maxBatch, signal });
-      this.#batches.set(batch, { stream, states, handles });
+      this.#batches.set(batch, { stream, states: states.filter((state) => state !== undefined), handles });
     } catch (error) {
       for (const handle of handles) this.#aborts.delete(handle);
       throw error;
@@ -105,5 +106,5 @@ export class EngineBatches {
 }
 
 function positionsOf({ states }: Batch): number[] {
-  return states.map((state) => state?.position ?? 0);
+  return states.map(({ position }) => position);
 }

@@ -9,7 +9,7 @@ import type { CheckpointBlob } from '../picked-files.ts';
 import type { TransferredError } from './error-transfer.ts';
 
 /** Both sides must speak the same version; a page and its worker may come from different deployments. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** What a tokenizer says of itself without being asked to work. */
 export type TokenizerFacts = Pick<
@@ -38,7 +38,7 @@ export type GenerationStep =
   | { done: false; chunk: GenerateChunk; position: number }
   | { done: true; result: GenerateResult; position: number };
 
-/** One step of a batch; `positions` are those of its prompts' states, 0 where a prompt has none. */
+/** One step of a batch; `positions` are those of the prompts' states, where a prompt has one, in order. */
 export type BatchStep =
   | { done: false; chunk: BatchChunk; positions: number[] }
   | { done: true; results: GenerateResult[]; positions: number[] };

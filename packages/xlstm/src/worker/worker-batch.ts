@@ -7,6 +7,7 @@ import {
   type ResolvedPrompt,
   resolvePrompts,
 } from '../batch-options.ts';
+import { tellEnd } from '../end-before-begin.ts';
 import type { GenerateResult } from '../generated-text.ts';
 import type { Connection } from './connection.ts';
 import type { BatchSequenceRequest, BatchStep, Handle } from './protocol.ts';
@@ -18,6 +19,8 @@ export class WorkerBatch implements GeneratedBatch {
   readonly #connection: Connection;
   readonly #prompts: readonly ResolvedPrompt<WorkerGenerateOptions>[];
   readonly #options: BatchOptions;
+  /** Those of the prompts that have one, in order. */
+  readonly #states: readonly WorkerState[];
   readonly #batch: Handle;
   #result: Promise<GenerateResult[]> | undefined;
   #settle: { resolve: (results: GenerateResult[]) => void; reject: (error: unknown) => void } | undefined;
@@ -27,13 +30,14 @@ export class WorkerBatch implements GeneratedBatch {
   /** Made by `model.generateBatch`. */
   constructor(connection: Connection, prompts: BatchPrompts<WorkerGenerateOptions>, options: BatchOptions) {
     this.#prompts = resolvePrompts(prompts, options);
-    this.#prompts.forEach(({ options: { state } }, index) => {
-      if (state === undefined) return;
+    this.#states = this.#prompts.flatMap(({ options: { state } }, index) => {
+      if (state === undefined) return [];
       const operation = `generateBatch: prompts[${index}]`;
       if (!(state instanceof WorkerState && state.connection === connection)) {
         throw new OptionError(`${operation}: the state must be one of this model's; make it with model.createState()`);
       }
       state.assertLive(operation);
+      return [state];
     });
     this.#connection = connection;
     this.#options = { ...options };
@@ -49,7 +53,9 @@ export class WorkerBatch implements GeneratedBatch {
     });
     // Whoever iterates meets the error there; result() still rejects for whoever asks.
     this.#result.catch(() => {});
-    return this.#iterate();
+    return tellEnd(this.#iterate(), () =>
+      this.#settle!.reject(new OptionError('generateBatch: closed before it began; call generateBatch() again')),
+    );
   }
 
   result(): Promise<GenerateResult[]> {
@@ -146,16 +152,15 @@ export class WorkerBatch implements GeneratedBatch {
   }
 
   #follow({ positions }: BatchStep): void {
-    this.#prompts.forEach(({ options: { state } }, index) => {
-      if (state) state.position = positions[index]!;
+    this.#states.forEach((state, index) => {
+      state.position = positions[index]!;
     });
   }
 
   /** What to throw for a failure in the worker; the states may have moved on before it. */
   async #reason(error: unknown): Promise<unknown> {
-    for (const { options } of this.#prompts) {
-      const { state } = options;
-      if (!state || state.disposed) continue;
+    for (const state of this.#states) {
+      if (state.disposed) continue;
       await this.#connection.call('statePosition', state.handle).then(
         (position) => {
           state.position = position;

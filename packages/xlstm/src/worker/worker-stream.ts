@@ -1,5 +1,6 @@
 import { OptionError, XlstmError } from '@xlstm/device';
 import type { TokenLogprobs } from '@xlstm/xlstm-large';
+import { tellEnd } from '../end-before-begin.ts';
 import { checkGenerateOptions, type GenerateOptions, stopsOf } from '../generate-options.ts';
 import type { GenerateChunk, GeneratedText, GenerateResult } from '../generated-text.ts';
 import type { Connection } from './connection.ts';
@@ -70,7 +71,9 @@ export class WorkerStream implements GeneratedText {
     });
     // Whoever iterates meets the error there; result() still rejects for whoever asks.
     this.#result.catch(() => {});
-    return this.#iterate();
+    return tellEnd(this.#iterate(), () =>
+      this.#settle!.reject(new OptionError('generate: the stream was closed before it began; call generate() again')),
+    );
   }
 
   result(): Promise<GenerateResult> {

@@ -13,6 +13,7 @@ import {
 } from '@xlstm/device';
 import { openCheckpoint } from '@xlstm/loaders';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BatchOptions, GeneratedBatch } from '../batch-options.ts';
 import { fromPretrained, type XlstmModel } from '../from-pretrained.ts';
 import type { GenerateChunk, GeneratedText } from '../generated-text.ts';
 import { fromPretrained as fromPretrainedInWorker, type WorkerModel } from './index.ts';
@@ -186,6 +187,107 @@ describe('a model in a worker', () => {
     await expect(model.generate('Two', { state }).result()).rejects.toThrow(/in use by generate/);
     await chunks.return();
     state.dispose();
+  });
+
+  it('continues several prompts together, chunk by chunk as the model at home does', async () => {
+    const prompts = [
+      { prompt: 'Once upon a time', options: { maxNewTokens: 9, stop: [' king'] } },
+      'The fox said',
+      { prompt: [0, 2353], options: { temperature: 0.9, topP: 0.9, repetitionPenalty: 1.2, maxNewTokens: 12 } },
+      { prompt: 'One', options: { seed: 77, temperature: 1, logprobs: 2, maxNewTokens: 3 } },
+    ];
+    const options: BatchOptions = { temperature: 0, seed: 4, maxNewTokens: 6, maxBatch: 3, eosTokenIds: [] };
+    const chunksOf = async (batch: GeneratedBatch) => {
+      const chunks: unknown[] = [];
+      for await (const { timings, ...chunk } of batch) chunks.push({ ...chunk, timed: timings !== undefined });
+      return { chunks, results: withoutTimings(await batch.result()) };
+    };
+    const withoutTimings = (results: object[]) => results.map((result) => ({ ...result, timings: {} }));
+    const wanted = await chunksOf(here.generateBatch(prompts, options));
+    expect(await chunksOf(model.generateBatch(prompts, options))).toEqual(wanted);
+    // All at once, no chunk is sent.
+    expect(withoutTimings(await model.generateBatch(prompts, options).result())).toEqual(wanted.results);
+  });
+
+  it('keeps the states of a batch where its reader left it, and ends one sequence or all', async () => {
+    const before = await model.device.liveBuffers();
+    const plain = { temperature: 0, maxNewTokens: 30, eosTokenIds: [] };
+    const [first, second, own, all] = [
+      model.createState(),
+      model.createState(),
+      new AbortController(),
+      new AbortController(),
+    ];
+    const read: number[] = [];
+    const prompts = [
+      { prompt: 'One', options: { state: first, onPrefill: (done: number) => void read.push(done) } },
+      { prompt: 'Two', options: { signal: own.signal } },
+      { prompt: [0, 9, 9], options: { state: second } },
+    ];
+    const counts = [0, 0, 0];
+    const left = model.generateBatch(prompts, plain);
+    for await (const { index, tokenIds, finishReason } of left) {
+      counts[index]! += tokenIds.length;
+      if (index === 1 && counts[1] === 2) own.abort();
+      if (index === 1 && finishReason) break;
+    }
+    expect(counts[1]).toBe(2);
+    expect((await left.result()).map(({ finishReason }) => finishReason)).toEqual([
+      'cancelled',
+      'cancelled',
+      'cancelled',
+    ]);
+    expect(read).toEqual([2]);
+    expect([first.position, second.position]).toEqual([2 + counts[0]!, 3 + counts[2]!]);
+
+    const reason = { any: 'reason' };
+    const goOn = async () => {
+      const going = prompts.map((prompt) => ({ ...prompt, options: { ...prompt.options, signal: undefined } }));
+      for await (const { index, tokenIds } of model.generateBatch(going, { ...plain, signal: all.signal })) {
+        counts[index]! += tokenIds.length;
+        if (index === 2) all.abort(reason);
+      }
+    };
+    await expect(goOn()).rejects.toBe(reason);
+    // 'One' without BOS, and three ids.
+    expect([first.position, second.position]).toEqual([3 + counts[0]!, 6 + counts[2]!]);
+    for (const state of [first, second]) state.dispose();
+    expect(await model.device.liveBuffers()).toEqual(before);
+  });
+
+  it('refuses batches as the model at home does, and what a callback throws ends one', async () => {
+    const refuse = (prompts: unknown, options: object, message: RegExp) =>
+      expect(() => model.generateBatch(prompts as never, options)).toThrow(message);
+    refuse([], {}, /the list of prompts is empty/);
+    refuse(['a', 5], {}, /prompts\[1\]: must be text or a list of token ids, got 5/);
+    refuse(['a', { prompt: 'b', options: { signal: 3 } }], {}, /prompts\[1\]: signal must be an AbortSignal, got 3/);
+    refuse(
+      ['a', { prompt: 'b', options: { state: here.createState() } }],
+      {},
+      /prompts\[1\]: the state must be one of/,
+    );
+    const later = async (prompts: unknown, options: object, message: RegExp) => {
+      const error = await model
+        .generateBatch(prompts as never, options)
+        .result()
+        .catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(OptionError);
+      expect((error as Error).message).toMatch(message);
+    };
+    await later(['a', { prompt: 'b', options: { topP: 7 } }], {}, /requests\[1\]: topP/);
+    await later(['a'], { maxBatch: 0 }, /maxBatch must be an integer from 1 up/);
+    const closed = model.generateBatch(['a']);
+    await closed[Symbol.asyncIterator]().return();
+    await expect(closed.result()).rejects.toThrow(/closed before it began/);
+    const closedStream = model.generate('a');
+    await closedStream[Symbol.asyncIterator]().return();
+    await expect(closedStream.result()).rejects.toThrow(/closed before it began/);
+    const thrown = new Error('from a callback');
+    const onPrefill = () => {
+      throw thrown;
+    };
+    const calling = model.generateBatch(['a', { prompt: 'b', options: { onPrefill } }], { maxNewTokens: 500 });
+    await expect(calling.result()).rejects.toBe(thrown);
   });
 
   it('leaves nothing behind in the worker', async () => {

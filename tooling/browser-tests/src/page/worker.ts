@@ -23,6 +23,8 @@ export interface WorkerFacts {
   /** While the worker generated; and while this thread was kept busy for 80 ms on purpose. */
   page: ThreadWatch;
   busyPage: ThreadWatch;
+  /** Two prompts together, one of which ends before the other: the tokens of each, here and in the worker. */
+  batches: readonly (readonly number[][])[];
   /** The state from Node, gone on from here and in the worker. */
   position: number;
   goneOn: readonly number[][];
@@ -107,6 +109,16 @@ export async function workerFacts(settings: WorkerSettings, device: DeviceKind):
   const page = watched();
   const { tokenIds, text } = await stream.result();
 
+  const prompts = [settings.prompt, { prompt: 'One', options: { maxNewTokens: 2 } }];
+  const batches: number[][][] = [];
+  for (const each of [here, model]) {
+    const told: number[][] = prompts.map(() => []);
+    for await (const { index, tokenIds } of each.generateBatch(prompts, { ...options, maxNewTokens: 5 })) {
+      told[index]!.push(...tokenIds);
+    }
+    batches.push(told);
+  }
+
   const bytes = new Uint8Array(await (await fetch(settings.state.url)).arrayBuffer());
   const [ownState, state] = [here.importState(bytes), await model.importState(bytes)];
   const { position } = state;
@@ -130,6 +142,7 @@ export async function workerFacts(settings: WorkerSettings, device: DeviceKind):
     text,
     page,
     busyPage: await keepBusy(),
+    batches,
     position,
     goneOn: [[...own.tokenIds], [...gone.tokenIds]],
     states,

@@ -92,7 +92,7 @@ function normParams({ x }: FusedLinearTensors, { norm }: FusedLinearOptions) {
  * were not split together. Nothing is launched then.
  * @example
  * ```ts
- * fusedLinear(scope, { x, weight, y }, { norm: { kind: 'rms', offset: 0, eps: 1e-6 }, epilogue: 'swiglu' })
+ * fusedLinear(scope, { x, weight: gateUp, y }, { norm: { kind: 'rms', weight, eps: 1e-6 }, epilogue: 'swiglu' })
  * ```
  */
 export function fusedLinear(scope: Scope, tensors: FusedLinearTensors, options: FusedLinearOptions = {}): void {
