@@ -110,7 +110,7 @@ const always = (): boolean => true;
 const rowsOf = ({ params: { N, epilogue } }: Facts): number => (epilogue === EPILOGUES.swiglu ? 2 * N : N);
 const FEW = 8192;
 const MANY = 16384;
-/** From here on a row is long enough to be shared by two subgroups where x is not staged. */
+/** From here on a row is long: worth more lanes, or, where x is not staged, two subgroups. */
 const LONG_K = 8192;
 
 const single = { single: true, stageBytes: 0, staged: false } as const;
@@ -119,9 +119,17 @@ const STAGES = [28 * KIB, 12 * KIB] as const;
 
 /** What `layouts.bench.ts` found fastest for the launches of a 7B decode step on an H200. */
 export const fusedLinearWebGpu: readonly Variant[] = [
-  ...([8, 4] as const).map((bits) =>
-    integersVariant(`integers-q${bits}`, { bits, rows: 4, depth: 2, threads: 256, workgroups: 400 }),
-  ),
+  integersVariant('integers-q8-long', {
+    bits: 8,
+    rows: 2,
+    depth: 4,
+    threads: 512,
+    workgroups: 264,
+    suits: ({ params: { K } }) => K >= LONG_K,
+  }),
+  integersVariant('integers-q8', { bits: 8, rows: 4, depth: 2, threads: 256, workgroups: 400 }),
+  integersVariant('integers-q4-512', { bits: 4, rows: 2, depth: 4, threads: 512, workgroups: 264 }),
+  integersVariant('integers-q4', { bits: 4, rows: 2, depth: 4, threads: 256, workgroups: 400 }),
   ...STAGES.flatMap((stageBytes) => {
     const staged = { single: true, staged: true, stageBytes } as const;
     const name = `staged-${stageBytes / KIB}`;
