@@ -5,6 +5,7 @@ import {
   embedding,
   fillWhere,
   headLayerNorm,
+  type LinearOptions,
   linear,
   requireTargets,
   rmsNorm,
@@ -190,7 +191,7 @@ export class XLSTMLarge implements Disposable {
 
     const normed = this.#norm(scope, `${at}.normMlstm`, x);
     const qkvo = this.#linear(scope, `${at}.qkvo`, normed); // [B, S, q | k | v | o]
-    const raw = this.#linear(scope, `${at}.gates`, normed); // [B, S, i | f]
+    const raw = this.#linear(scope, `${at}.gates`, normed, { precision: 'fp32' }); // [B, S, i | f]
     const gates = softCap(scope, raw, gateSoftCap);
     const { resetToken } = options;
     const open = gates.columns(heads, heads);
@@ -216,7 +217,7 @@ export class XLSTMLarge implements Disposable {
     if (f !== open) scope.release(f);
     scope.release(normed, qkvo, raw, gates, h);
     const dropped = this.#dropout(scope, gated, options, DROPOUTS_PER_BLOCK * block + 1);
-    const y = this.#linear(scope, `${at}.out`, dropped, x);
+    const y = this.#linear(scope, `${at}.out`, dropped, { addTo: x });
     scope.release(dropped);
     return y;
   }
@@ -230,7 +231,7 @@ export class XLSTMLarge implements Disposable {
     const inner = swiglu(scope, gateUp.columns(0, ffnDim), gateUp.columns(ffnDim, ffnDim));
     scope.release(normed, gateUp);
     const dropped = this.#dropout(scope, inner, options, DROPOUTS_PER_BLOCK * block + 2);
-    const y = this.#linear(scope, `${at}.down`, dropped, x);
+    const y = this.#linear(scope, `${at}.down`, dropped, { addTo: x });
     scope.release(dropped);
     return y;
   }
@@ -248,9 +249,9 @@ export class XLSTMLarge implements Disposable {
     return rmsNorm(scope, x, this.weights.get(name), { eps: this.config.normEps, ...(bias ? { bias } : {}) });
   }
 
-  #linear(scope: Scope, name: string, x: Tensor, addTo?: Tensor): Tensor {
+  #linear(scope: Scope, name: string, x: Tensor, options: LinearOptions = {}): Tensor {
     const bias = this.weights.find(`${name}.bias`);
-    return linear(scope, x, this.weights.matrix(name), { ...(bias ? { bias } : {}), ...(addTo ? { addTo } : {}) });
+    return linear(scope, x, this.weights.matrix(name), { ...(bias ? { bias } : {}), ...options });
   }
 
   /** Releases the weights, and every state that the model made or that was cloned from one. */

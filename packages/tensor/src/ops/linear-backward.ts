@@ -2,7 +2,7 @@ import { DtypeError, isFloatDtype, OptionError, ShapeError } from '@xlstm/device
 import type { GradientTarget } from '../gradient.ts';
 import { columnSums } from '../kernels/column-sums/index.ts';
 import { backwardProduct } from '../kernels/matmul-backward/index.ts';
-import type { Scope } from '../scope.ts';
+import type { Precision, Scope } from '../scope.ts';
 import { requireContiguous, type Tensor } from '../tensor.ts';
 
 /** What `linearBackward` reads. */
@@ -68,6 +68,7 @@ function requireWeight(weight: Tensor, N: number): void {
  * @param inputs.weight `[N, K]` fp32, fp16 or bf16, contiguous; for `dx` only
  * @param inputs.dy `[..., N]` fp32, may be columns of a wider gradient
  * @param targets fp32, contiguous, each a buffer of its own: dx `[..., K]`, dweight `[N, K]`, dbias `[N]`
+ * @param options.precision `fp32` keeps the products in float32 in a scope of mixed precision
  * @throws ShapeError when shapes differ, DtypeError for another dtype, OptionError for an input that a target needs and
  * that is not there, or when a target shares its buffer.
  * @example
@@ -79,6 +80,7 @@ export function linearBackward(
   scope: Scope,
   inputs: LinearBackwardInputs,
   { dx, dweight, dbias }: LinearBackwardTargets,
+  { precision }: { precision?: Precision | undefined } = {},
 ): void {
   const { x, weight, dy } = inputs;
   const N = dy.cols;
@@ -122,6 +124,7 @@ export function linearBackward(
       C: K,
       y: dx.tensor.buffer,
       accumulate: dx.accumulate,
+      precision,
     });
   }
   if (dweight && x) {
@@ -132,6 +135,7 @@ export function linearBackward(
       C: K,
       y: dweight.tensor.buffer,
       accumulate: dweight.accumulate,
+      precision,
     });
   }
 }

@@ -1,5 +1,5 @@
 import { DtypeError, isFloatDtype, OptionError, ShapeError } from '@xlstm/device';
-import type { Scope } from '../scope.ts';
+import type { Precision, Scope } from '../scope.ts';
 import { requireContiguous, type Tensor } from '../tensor.ts';
 import { requireNoGradient, WeightMatrix } from '../weight-matrix.ts';
 import { launchProduct } from './launch-product.ts';
@@ -14,6 +14,11 @@ export interface LinearOptions {
    * it returns a new tensor and releases this one: go on with what is returned.
    */
   addTo?: Tensor;
+  /**
+   * `fp32` keeps this layer's products, those of its gradients too, in float32 in a scope of mixed precision: for what must be
+   * exact and is small, such as gates. The scope's by default.
+   */
+  precision?: Precision;
 }
 
 function requireFp32(name: string, tensor: Tensor): void {
@@ -52,6 +57,7 @@ function matrixFor(weight: Tensor | WeightMatrix, x: Tensor): WeightMatrix {
  * @param weight `[N, K]`: a contiguous tensor of fp32, fp16 or bf16, or a matrix, quantised or in parts
  * @param options.bias `[N]` fp32
  * @param options.addTo `[..., N]` fp32, contiguous, a buffer of its own: a residual connection without its own dispatch
+ * @param options.precision `fp32` for float32 products in a scope of mixed precision
  * @returns `[..., N]` fp32; with `addTo`, go on with this instead of it
  * @throws ShapeError when shapes differ or a tensor is not contiguous, DtypeError for another dtype, OptionError when
  * `addTo` shares its buffer with an input, GradientError on a tape that differentiates x where the matrix is quantised or in
@@ -63,7 +69,7 @@ function matrixFor(weight: Tensor | WeightMatrix, x: Tensor): WeightMatrix {
  * ```
  */
 export function linear(scope: Scope, x: Tensor, weight: Tensor | WeightMatrix, options: LinearOptions = {}): Tensor {
-  const { bias, addTo } = options;
+  const { bias, addTo, precision } = options;
   const matrix = matrixFor(weight, x);
   const [N] = matrix.shape;
   const shape = [...x.shape.slice(0, -1), N];
@@ -92,7 +98,7 @@ export function linear(scope: Scope, x: Tensor, weight: Tensor | WeightMatrix, o
   launchProduct(
     scope,
     { x: x.buffer, matrix, bias: bias?.buffer, y: y.buffer },
-    { M: x.rows, accumulate: addTo !== undefined },
+    { M: x.rows, accumulate: addTo !== undefined, precision },
   );
   if (!tensor) return y;
   // The caller's own tensor, which a tape may have been told of.
@@ -109,7 +115,7 @@ export function linear(scope: Scope, x: Tensor, weight: Tensor | WeightMatrix, o
         dweight: gradients.target(original),
         dbias: gradients.target(bias),
       };
-      linearBackward(gradients.scope, { x, weight: original, dy }, targets);
+      linearBackward(gradients.scope, { x, weight: original, dy }, targets, { precision });
       gradients.passOn(y, addTo);
     },
   });

@@ -16,7 +16,7 @@ import { Scope } from '../scope.ts';
 import { Tape } from '../tape/tape.ts';
 import { Tensor } from '../tensor.ts';
 import { type MatrixPart, WeightMatrix } from '../weight-matrix.ts';
-import { linear } from './linear.ts';
+import { type LinearOptions, linear } from './linear.ts';
 import { hasMixedProducts, type MixedProduct, mixedProduct } from './mixed-product.ts';
 
 // fp16 keeps 11 bits: a sum of K products about 1/sqrt(K) has an error of 2^-12 or so.
@@ -212,7 +212,7 @@ await describeDevices('mixedProduct', (device, kind) => {
   it('a mixed tape gives the gradients of a float32 one, within fp16 where the device has it', async () => {
     const [M, N, K] = [24, 16, 32];
     const [xs, ws, dys] = [random.normals(M * K), random.normals(N * K, 0.2), random.normals(M * N, 1e-7)];
-    const gradients = async (precision: 'fp32' | 'mixed') => {
+    const gradients = async (precision: 'fp32' | 'mixed', layer: LinearOptions = {}) => {
       using tape = new Tape(arena, { precision });
       using plain = new Scope(arena);
       const load = (shape: number[], values: Float32Array) => {
@@ -221,12 +221,13 @@ await describeDevices('mixedProduct', (device, kind) => {
         return made;
       };
       const [x, w] = [tape.watch(load([M, K], xs)), tape.watch(load([N, K], ws))];
-      linear(tape, x, w).backward(load([M, N], dys));
+      linear(tape, x, w, layer).backward(load([M, N], dys));
       const read = async (of: Tensor) => (await device.read(tape.gradient(of).buffer)) as Float32Array;
       return [await read(x), await read(w)] as const;
     };
     const exact = await gradients('fp32');
     const mixed = await gradients('mixed');
+    expect(await gradients('mixed', { precision: 'fp32' })).toEqual(exact);
     for (const at of [0, 1] as const) {
       if (!hasMixedProducts(device)) expect(mixed[at]).toEqual(exact[at]);
       else expect(compare(mixed[at], exact[at], { relativeRms: 1e-3, atol: 1e-8, rtol: 1e-2 }).pass).toBe(true);

@@ -9,7 +9,7 @@ import {
 import { addColumnSums } from '../kernels/column-sums/index.ts';
 import { matmulMixedKernel } from '../kernels/matmul-mixed/index.ts';
 import { type HalfTensor, roundToHalf } from '../kernels/round-to-half/index.ts';
-import type { Scope } from '../scope.ts';
+import type { Precision, Scope } from '../scope.ts';
 import { Tensor } from '../tensor.ts';
 import type { WeightMatrix } from '../weight-matrix.ts';
 
@@ -26,9 +26,9 @@ export function hasMixedProducts(device: Device): boolean {
   return device.kind === 'webgpu' && device.variants(matmulMixedKernel as unknown as Kernel).length > 0;
 }
 
-/** Whether products in this scope go through the mixed kernel where their shapes allow it. */
-export function multipliesMixed(scope: Scope): boolean {
-  return scope.precision === 'mixed' && hasMixedProducts(scope.device);
+/** Whether products of `precision`, the scope's own by default, go through the mixed kernel where their shapes allow it. */
+export function multipliesMixed(scope: Scope, precision: Precision = scope.precision): boolean {
+  return precision === 'mixed' && scope.precision === 'mixed' && hasMixedProducts(scope.device);
 }
 
 /** Output tiles that keep a large GPU busy; with fewer the sum is split. As in matmul-backward, of its own tile. */

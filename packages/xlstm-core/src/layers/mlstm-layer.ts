@@ -6,6 +6,7 @@ import {
   dropout,
   gatedSkip,
   headLayerNorm,
+  type LinearOptions,
   linear,
   type Parameters,
   type Scope,
@@ -88,8 +89,8 @@ export class MlstmLayer implements Layer {
       { x: a, weight: this.#get('k_proj.weight'), ...this.#bias('k_proj') },
       { x: inner, weight: this.#get('v_proj.weight'), ...this.#bias('v_proj') },
     ]);
-    const i = linear(scope, qkv, this.#get('mlstm_cell.igate.weight'), this.#bias('mlstm_cell.igate'));
-    const f = linear(scope, qkv, this.#get('mlstm_cell.fgate.weight'), this.#bias('mlstm_cell.fgate'));
+    const i = linear(scope, qkv, this.#get('mlstm_cell.igate.weight'), this.#gateOptions('igate'));
+    const f = linear(scope, qkv, this.#get('mlstm_cell.fgate.weight'), this.#gateOptions('fgate'));
     const [q, k, v] = [0, 1, 2].map((part) => qkv.columns(part * innerDim, innerDim)) as [Tensor, Tensor, Tensor];
     const h = mlstmCell(scope, { q, k, v, i, f }, { heads: NH, state: state?.cell });
     const normed = headLayerNorm(scope, h, this.#get('mlstm_cell.outnorm.weight'), {
@@ -125,6 +126,11 @@ export class MlstmLayer implements Layer {
 
   #get(name: string): Tensor {
     return this.#parameters.get(`${this.#at}.${name}`);
+  }
+
+  /** Gates stay in float32 where products are of 16 bits: what they are off by grows with every step of the memory. */
+  #gateOptions(name: string): LinearOptions {
+    return { ...this.#bias(`mlstm_cell.${name}`), precision: 'fp32' };
   }
 
   #bias(name: string): { bias?: Tensor } {

@@ -1,6 +1,6 @@
 import { type DeviceBuffer, defineKernel, type Kernel } from '@xlstm/device';
 import { mixedProduct, multipliesMixed } from '../../ops/mixed-product.ts';
-import type { Scope } from '../../scope.ts';
+import type { Precision, Scope } from '../../scope.ts';
 import { Tensor } from '../../tensor.ts';
 import { addColumnSums } from '../column-sums/index.ts';
 import { matmulBackwardReference } from './reference.ts';
@@ -43,13 +43,15 @@ export interface BackwardProduct {
   y: DeviceBuffer;
   yOffset?: number;
   accumulate: boolean;
+  /** `fp32` keeps it in float32 in a scope of mixed precision. */
+  precision?: Precision | undefined;
 }
 
 /** Queues a product; operations check shapes before. Long sums of few outputs go through partial sums of the scope. */
 export function backwardProduct(scope: Scope, product: BackwardProduct): void {
   const { a, transposed, b, bOffset = 0, C, y, yOffset = 0, accumulate } = product;
   const [R, inner] = transposed ? [a.cols, a.rows] : [a.rows, a.cols];
-  if (multipliesMixed(scope)) {
+  if (multipliesMixed(scope, product.precision)) {
     const right = new Tensor(b, [inner, C], bOffset);
     const operands = { a, aAlongK: !transposed, b: right, bAlongK: false };
     if (mixedProduct(scope, { ...operands, y, yOffset, accumulate, scaleA: true })) return;
