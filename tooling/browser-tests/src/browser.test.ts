@@ -5,6 +5,7 @@ import { createCpuDevice, type Device } from '@xlstm/device';
 import type { XLSTMLarge } from '@xlstm/xlstm-large';
 import { isRequired } from '@xlstm-tooling/kernel-harness';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, type TestContext } from 'vitest';
+import { fromPretrained } from 'xlstm';
 import { findChromium } from './find-chromium.ts';
 import { greedyIds } from './page/models.ts';
 import type { PageFacts, PageReport } from './page/run-page.ts';
@@ -141,6 +142,15 @@ describe('WebGPU in Chromium', { timeout: 180_000 }, () => {
     }
     expect(ahead).toBeGreaterThan(10);
     expect(blocking).toBe(0);
+  });
+
+  it('tells it in q4 as the cpu device does in Node', async () => {
+    const model = await fromPretrained(resolve(MODELS, 'stories'), { device: 'cpu', dtype: 'q4' });
+    const wanted = await greedyIds(model.model, told.prompt_ids, story.maxNewTokens);
+    await model.dispose();
+    const { q4 } = (await facts('story within default limits')).stories;
+    expect(q4.tokenIds).toEqual(wanted);
+    expect(q4.leftBuffers).toBe(0);
   });
 
   it('finds the kernels', () => expect(specs.length).toBeGreaterThan(10));

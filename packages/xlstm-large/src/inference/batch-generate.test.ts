@@ -61,34 +61,25 @@ const MIXED: BatchRequest[] = [
 ];
 
 await describeDevices('generateBatch', (device, kind) => {
-  it.each([1, 2, 3, 8])('draws for each sequence what generateTokens draws, %d at a time', async (maxBatch) => {
-    const model = await randomModel(device);
-    const expected: number[][] = [];
-    for (const request of MIXED) expected.push(await alone(model, request));
-    const before = device.liveBuffers();
-    const results = await together(model, MIXED, { maxBatch });
-    expect(results.map(({ ids }) => ids)).toEqual(expected);
-    MIXED.forEach(({ promptIds, maxNewTokens }, index) => {
-      const { ids, outcome } = results[index]!;
-      expect(outcome!.finishReason).toBe(ids.length === maxNewTokens && ids.at(-1) !== 1 ? 'length' : 'stop');
-      expect(outcome!.timings).toMatchObject({ promptTokens: promptIds.length, newTokens: ids.length });
-      expect(outcome!.timings.dispatchesPerToken > 0).toBe(ids.length > 0);
-    });
-    expect(device.liveBuffers()).toEqual(before);
-    model.dispose();
-  });
-
-  it('draws a seed where none is given, and tells it', async () => {
-    const model = await randomModel(device);
-    const request = { promptIds: [0, 3], maxNewTokens: 8, eosTokenIds: [] };
-    const results = await together(model, [request, request]);
-    expect(results[0]!.ids).not.toEqual(results[1]!.ids);
-    const again = results.map(({ outcome }) => ({ ...request, seed: outcome!.seed }));
-    expect((await together(model, again.reverse())).map(({ ids }) => ids).reverse()).toEqual(
-      results.map(({ ids }) => ids),
-    );
-    model.dispose();
-  });
+  it.each(kind === 'cpu' ? [1, 2, 3, 8] : [3, 8])(
+    'draws for each sequence what generateTokens draws, %d at a time',
+    async (maxBatch) => {
+      const model = await randomModel(device);
+      const expected: number[][] = [];
+      for (const request of MIXED) expected.push(await alone(model, request));
+      const before = device.liveBuffers();
+      const results = await together(model, MIXED, { maxBatch });
+      expect(results.map(({ ids }) => ids)).toEqual(expected);
+      MIXED.forEach(({ promptIds, maxNewTokens }, index) => {
+        const { ids, outcome } = results[index]!;
+        expect(outcome!.finishReason).toBe(ids.length === maxNewTokens && ids.at(-1) !== 1 ? 'length' : 'stop');
+        expect(outcome!.timings).toMatchObject({ promptTokens: promptIds.length, newTokens: ids.length });
+        expect(outcome!.timings.dispatchesPerToken > 0).toBe(ids.length > 0);
+      });
+      expect(device.liveBuffers()).toEqual(before);
+      model.dispose();
+    },
+  );
 
   it('becomes smaller as sequences end, and lets others in while any wait', async () => {
     const model = await randomModel(device);
@@ -130,30 +121,6 @@ await describeDevices('generateBatch', (device, kind) => {
     model.dispose();
   });
 
-  it('tells how likely tokens were, for those who ask', async () => {
-    const model = await randomModel(device);
-    const request = { promptIds: [0, 3], maxNewTokens: 3, temperature: 0, eosTokenIds: [] };
-    const expected: TokenLogprobs[] = [];
-    for await (const { logprobs } of generateTokens(model, { ...request, logprobs: 2 })) expected.push(logprobs!);
-    const seen: unknown[] = [];
-    const requests = [
-      { ...request, promptIds: [9] },
-      { ...request, logprobs: 2 },
-    ];
-    await together(model, requests, {}, (event) => {
-      if (event.type !== 'token') return;
-      if (event.index === 0) expect(event).not.toHaveProperty('logprobs');
-      else seen.push(event.logprobs);
-    });
-    expect(seen).toHaveLength(3);
-    expected.forEach(({ logprob, top }, at) => {
-      const got = seen[at] as TokenLogprobs;
-      expect(got.logprob).toBeCloseTo(logprob, 4);
-      expect(got.top.map(({ id }) => id)).toEqual(top.map(({ id }) => id));
-    });
-    model.dispose();
-  });
-
   it('goes on from states and leaves them at the last token, whoever else has one', async () => {
     const model = await randomModel(device);
     const request = (seed: number) => ({ promptIds: [0, seed], maxNewTokens: 6 + seed, seed, eosTokenIds: [] });
@@ -173,113 +140,6 @@ await describeDevices('generateBatch', (device, kind) => {
     expect([...first[0]!.ids, ...rest[1]!.ids]).toEqual(whole);
     expect([...first[2]!.ids, ...rest[0]!.ids]).toEqual(other);
     expect(states.map(({ position }) => position)).toEqual([11, 13]);
-    model.dispose();
-  });
-
-  it.each(['break', 'abort'] as const)(
-    'leaves states at the last token yielded, whatever event it is left after: %s',
-    async (how) => {
-      const model = await randomModel(device);
-      const prompts = [[0, 7], [0, 20, 3], [9]];
-      const whole: number[][] = [];
-      for (const promptIds of prompts) {
-        whole.push(await alone(model, { promptIds, maxNewTokens: 8, temperature: 0, eosTokenIds: [] }));
-      }
-      for (let leaveAt = 1; leaveAt <= 7; leaveAt++) {
-        const abort = new AbortController();
-        // One sequence without a state among them.
-        const states = [model.createState(), undefined, model.createState()];
-        const requests = prompts.map((promptIds, index) => {
-          const state = states[index];
-          return { promptIds, maxNewTokens: 8, temperature: 0, eosTokenIds: [], ...(state ? { state } : {}) };
-        });
-        const ids: number[][] = [[], [], []];
-        const outcomes: string[] = [];
-        const options = {
-          signal: abort.signal,
-          onEnd: (index: number, { finishReason }: GenerateOutcome) => outcomes.push(`${index} ${finishReason}`),
-        };
-        const run = together(model, requests, options, (event, count) => {
-          if (event.type === 'token') ids[event.index]!.push(event.id);
-          if (count < leaveAt) return false;
-          if (how === 'abort') abort.abort(new Error('enough'));
-          return how === 'break';
-        });
-        if (how === 'abort') await expect(run).rejects.toThrow('enough');
-        else await run;
-        expect(ids.flat()).toHaveLength(leaveAt);
-        expect(outcomes).toEqual(['0 cancelled', '1 cancelled', '2 cancelled']);
-        for (const index of [0, 2]) {
-          const state = states[index]!;
-          expect(state.position, `state ${index}, left at ${leaveAt}`).toBe(
-            prompts[index]!.length + ids[index]!.length,
-          );
-          const rest = await alone(model, { promptIds: [], maxNewTokens: 3, temperature: 0, eosTokenIds: [], state });
-          expect([...ids[index]!, ...rest]).toEqual(whole[index]!.slice(0, ids[index]!.length + 3));
-          state.dispose();
-        }
-      }
-      model.dispose();
-    },
-  );
-
-  it('ends one sequence at its own signal, wherever the batch is, and no other', async () => {
-    const model = await randomModel(device);
-    const plain = (promptIds: number[]) => ({ promptIds, maxNewTokens: 6, temperature: 0, eosTokenIds: [] });
-    const prompts = [[0, 7], [0, 20, 3], [9]];
-    const whole: number[][] = [];
-    for (const promptIds of prompts) whole.push(await alone(model, plain(promptIds)));
-    for (let abortAt = 1; abortAt <= 6; abortAt++) {
-      for (const own of [true, false]) {
-        const abort = new AbortController();
-        const state = model.createState();
-        const requests = prompts.map((promptIds, index) =>
-          index === 1 ? { ...plain(promptIds), signal: abort.signal, ...(own ? { state } : {}) } : plain(promptIds),
-        );
-        const reasonsGiven: unknown[] = [];
-        const results = await together(model, requests, {}, (event, count) => {
-          if (count === abortAt) abort.abort('this one');
-          if (event.type === 'end') reasonsGiven.push(event.reason);
-        });
-        expect(reasons(results)).toEqual(['length', 'cancelled', 'length']);
-        expect(reasonsGiven.sort()).toEqual(['this one', undefined, undefined]);
-        expect([results[0]!.ids, results[2]!.ids]).toEqual([whole[0], whole[2]]);
-        const { ids } = results[1]!;
-        expect(ids).toEqual(whole[1]!.slice(0, ids.length));
-        // Tokens of this one are the second, fifth, … events.
-        expect(ids).toHaveLength(Math.floor((abortAt + 1) / 3));
-        if (own) {
-          expect(state.position).toBe(3 + ids.length);
-          const left = 6 - ids.length;
-          expect(await alone(model, { ...plain([]), maxNewTokens: left, state, promptIds: [] })).toEqual(
-            ids.length === 0 ? whole[1] : whole[1]!.slice(ids.length),
-          );
-        }
-        state.dispose();
-      }
-    }
-    model.dispose();
-  });
-
-  it('ends those who still wait, and a prompt that is being read, at their own signal', async () => {
-    const model = await randomModel(device);
-    const abort = new AbortController();
-    const late = new AbortController();
-    const long = Array.from({ length: 1500 }, (_, at) => at % 96);
-    const requests: BatchRequest[] = [
-      { promptIds: [0], maxNewTokens: 2, temperature: 0, eosTokenIds: [] },
-      { promptIds: long, maxNewTokens: 2, signal: abort.signal, onPrefill: () => abort.abort('read enough') },
-      { promptIds: [2], maxNewTokens: 2, signal: late.signal },
-      { promptIds: [3], maxNewTokens: 3, temperature: 0, eosTokenIds: [] },
-    ];
-    const before = device.liveBuffers();
-    const results = await together(model, requests, { maxBatch: 1 }, ({ index }) => {
-      if (index === 0) late.abort('not any more');
-    });
-    expect(reasons(results)).toEqual(['length', 'cancelled', 'cancelled', 'length']);
-    expect(results.map(({ ids }) => ids.length)).toEqual([2, 0, 0, 3]);
-    expect(results[2]!.outcome!.timings).toMatchObject({ newTokens: 0, prefillMs: 0 });
-    expect(device.liveBuffers()).toEqual(before);
     model.dispose();
   });
 
@@ -341,77 +201,231 @@ await describeDevices('generateBatch', (device, kind) => {
     expect(device.liveBuffers()).toEqual(before);
     model.dispose();
   });
+});
 
-  it('refuses a bad request by its index, before anything is computed, and lets go of the other states', async () => {
-    const model = await randomModel(device);
-    const tuned = await randomModel(device, { seed: 2 });
-    const elsewhere = await randomModel(createCpuDevice());
-    const state = model.createState();
-    const before = device.liveBuffers();
-    const good = { promptIds: [0], maxNewTokens: 2 };
-    const refuse = async (bad: unknown, message: RegExp, kind: typeof OptionError = OptionError) => {
-      const run = () => together(model, [good, { ...good, state }, bad as BatchRequest]);
-      await expect(run()).rejects.toThrow(message);
-      await expect(run()).rejects.toThrow(kind);
-      expect(state.position).toBe(0);
-    };
-    await refuse({ ...good, topP: 0 }, /^generateBatch: requests\[2\]: topP must be/);
-    await refuse({ ...good, maxNewTokens: -1 }, /^generateBatch: requests\[2\]: maxNewTokens/);
-    await refuse({ ...good, logprobs: 21 }, /requests\[2\]: logprobs/);
-    await refuse({ ...good, eosTokenIds: [96] }, /requests\[2\]: eosTokenIds/);
-    await refuse({ ...good, signal: 5 }, /requests\[2\]: signal must be an AbortSignal, got 5/);
-    await refuse({ ...good, onPrefill: 5 }, /requests\[2\]: onPrefill must be a function/);
-    await refuse({ promptIds: [] }, /requests\[2\]: the prompt has no tokens; begin with the BOS id/);
-    await refuse({ promptIds: [96] }, /requests\[2\]: token ids must be integers in 0…95, got 96/);
-    await refuse({}, /requests\[2\]: the prompt must be text or a list of token ids/);
-    await refuse(null, /requests\[2\]: must be an object with promptIds, got null/);
-    await refuse({ ...good, state: {} }, /requests\[2\]: the state must be one of this model/);
-    await refuse({ ...good, state }, /requests\[2\] has the state of requests\[1\]; give each its own \(clone\(\)\)/);
-    await refuse({ ...good, state: tuned.createState() }, /requests\[2\]: the state is of model/, StateError as never);
-    await refuse(
-      { ...good, state: elsewhere.createState() },
-      /requests\[2\]: the state is on another/,
-      StateError as never,
+// What does not depend on the device is tried where it is quick.
+await describeDevices(
+  'generateBatch anywhere',
+  (device) => {
+    it('draws a seed where none is given, and tells it', async () => {
+      const model = await randomModel(device);
+      const request = { promptIds: [0, 3], maxNewTokens: 8, eosTokenIds: [] };
+      const results = await together(model, [request, request]);
+      expect(results[0]!.ids).not.toEqual(results[1]!.ids);
+      const again = results.map(({ outcome }) => ({ ...request, seed: outcome!.seed }));
+      expect((await together(model, again.reverse())).map(({ ids }) => ids).reverse()).toEqual(
+        results.map(({ ids }) => ids),
+      );
+      model.dispose();
+    });
+
+    it('tells how likely tokens were, for those who ask', async () => {
+      const model = await randomModel(device);
+      const request = { promptIds: [0, 3], maxNewTokens: 3, temperature: 0, eosTokenIds: [] };
+      const expected: TokenLogprobs[] = [];
+      for await (const { logprobs } of generateTokens(model, { ...request, logprobs: 2 })) expected.push(logprobs!);
+      const seen: unknown[] = [];
+      const requests = [
+        { ...request, promptIds: [9] },
+        { ...request, logprobs: 2 },
+      ];
+      await together(model, requests, {}, (event) => {
+        if (event.type !== 'token') return;
+        if (event.index === 0) expect(event).not.toHaveProperty('logprobs');
+        else seen.push(event.logprobs);
+      });
+      expect(seen).toHaveLength(3);
+      expected.forEach(({ logprob, top }, at) => {
+        const got = seen[at] as TokenLogprobs;
+        expect(got.logprob).toBeCloseTo(logprob, 4);
+        expect(got.top.map(({ id }) => id)).toEqual(top.map(({ id }) => id));
+      });
+      model.dispose();
+    });
+
+    it.each(['break', 'abort'] as const)(
+      'leaves states at the last token yielded, whatever event it is left after: %s',
+      async (how) => {
+        const model = await randomModel(device);
+        const prompts = [[0, 7], [0, 20, 3], [9]];
+        const whole: number[][] = [];
+        for (const promptIds of prompts) {
+          whole.push(await alone(model, { promptIds, maxNewTokens: 8, temperature: 0, eosTokenIds: [] }));
+        }
+        for (let leaveAt = 1; leaveAt <= 7; leaveAt++) {
+          const abort = new AbortController();
+          // One sequence without a state among them.
+          const states = [model.createState(), undefined, model.createState()];
+          const requests = prompts.map((promptIds, index) => {
+            const state = states[index];
+            return { promptIds, maxNewTokens: 8, temperature: 0, eosTokenIds: [], ...(state ? { state } : {}) };
+          });
+          const ids: number[][] = [[], [], []];
+          const outcomes: string[] = [];
+          const options = {
+            signal: abort.signal,
+            onEnd: (index: number, { finishReason }: GenerateOutcome) => outcomes.push(`${index} ${finishReason}`),
+          };
+          const run = together(model, requests, options, (event, count) => {
+            if (event.type === 'token') ids[event.index]!.push(event.id);
+            if (count < leaveAt) return false;
+            if (how === 'abort') abort.abort(new Error('enough'));
+            return how === 'break';
+          });
+          if (how === 'abort') await expect(run).rejects.toThrow('enough');
+          else await run;
+          expect(ids.flat()).toHaveLength(leaveAt);
+          expect(outcomes).toEqual(['0 cancelled', '1 cancelled', '2 cancelled']);
+          for (const index of [0, 2]) {
+            const state = states[index]!;
+            expect(state.position, `state ${index}, left at ${leaveAt}`).toBe(
+              prompts[index]!.length + ids[index]!.length,
+            );
+            const rest = await alone(model, { promptIds: [], maxNewTokens: 3, temperature: 0, eosTokenIds: [], state });
+            expect([...ids[index]!, ...rest]).toEqual(whole[index]!.slice(0, ids[index]!.length + 3));
+            state.dispose();
+          }
+        }
+        model.dispose();
+      },
     );
-    await refuse(
-      { ...good, state: model.createState(2) },
-      /requests\[2\]: works on one sequence, the state has batch 2/,
-    );
 
-    const shared = async (requests: unknown, options: object, message: RegExp) => {
-      await expect(together(model, requests as never[], options)).rejects.toThrow(message);
-    };
-    await expect(generateBatch(model, []).next()).rejects.toThrow(/the list of requests is empty; pass one at least/);
-    await expect(generateBatch(model, 5 as never).next()).rejects.toThrow(/requests must be a list, got 5/);
-    await shared([good], { maxBatch: 0 }, /maxBatch must be an integer from 1 up, got 0/);
-    await shared([good], { maxBatch: 1.5 }, /maxBatch/);
-    await shared([good], { signal: {} }, /generateBatch: signal must be/);
-    await shared([good], { stepRunner: 1 }, /stepRunner must be a function/);
-    await shared([good], { signal: AbortSignal.abort(new Error('before it began')) }, /before it began/);
+    it('ends one sequence at its own signal, wherever the batch is, and no other', async () => {
+      const model = await randomModel(device);
+      const plain = (promptIds: number[]) => ({ promptIds, maxNewTokens: 6, temperature: 0, eosTokenIds: [] });
+      const prompts = [[0, 7], [0, 20, 3], [9]];
+      const whole: number[][] = [];
+      for (const promptIds of prompts) whole.push(await alone(model, plain(promptIds)));
+      for (let abortAt = 1; abortAt <= 6; abortAt++) {
+        for (const own of [true, false]) {
+          const abort = new AbortController();
+          const state = model.createState();
+          const requests = prompts.map((promptIds, index) =>
+            index === 1 ? { ...plain(promptIds), signal: abort.signal, ...(own ? { state } : {}) } : plain(promptIds),
+          );
+          const reasonsGiven: unknown[] = [];
+          const results = await together(model, requests, {}, (event, count) => {
+            if (count === abortAt) abort.abort('this one');
+            if (event.type === 'end') reasonsGiven.push(event.reason);
+          });
+          expect(reasons(results)).toEqual(['length', 'cancelled', 'length']);
+          expect(reasonsGiven.sort()).toEqual(['this one', undefined, undefined]);
+          expect([results[0]!.ids, results[2]!.ids]).toEqual([whole[0], whole[2]]);
+          const { ids } = results[1]!;
+          expect(ids).toEqual(whole[1]!.slice(0, ids.length));
+          // Tokens of this one are the second, fifth, … events.
+          expect(ids).toHaveLength(Math.floor((abortAt + 1) / 3));
+          if (own) {
+            expect(state.position).toBe(3 + ids.length);
+            const left = 6 - ids.length;
+            expect(await alone(model, { ...plain([]), maxNewTokens: left, state, promptIds: [] })).toEqual(
+              ids.length === 0 ? whole[1] : whole[1]!.slice(ids.length),
+            );
+          }
+          state.dispose();
+        }
+      }
+      model.dispose();
+    });
 
-    const used = model.createState();
-    const first = generateTokens(model, { ...good, state: used });
-    await first.next();
-    await shared(
-      [
+    it('ends those who still wait, and a prompt that is being read, at their own signal', async () => {
+      const model = await randomModel(device);
+      const abort = new AbortController();
+      const late = new AbortController();
+      const long = Array.from({ length: 1500 }, (_, at) => at % 96);
+      const requests: BatchRequest[] = [
+        { promptIds: [0], maxNewTokens: 2, temperature: 0, eosTokenIds: [] },
+        { promptIds: long, maxNewTokens: 2, signal: abort.signal, onPrefill: () => abort.abort('read enough') },
+        { promptIds: [2], maxNewTokens: 2, signal: late.signal },
+        { promptIds: [3], maxNewTokens: 3, temperature: 0, eosTokenIds: [] },
+      ];
+      const before = device.liveBuffers();
+      const results = await together(model, requests, { maxBatch: 1 }, ({ index }) => {
+        if (index === 0) late.abort('not any more');
+      });
+      expect(reasons(results)).toEqual(['length', 'cancelled', 'cancelled', 'length']);
+      expect(results.map(({ ids }) => ids.length)).toEqual([2, 0, 0, 3]);
+      expect(results[2]!.outcome!.timings).toMatchObject({ newTokens: 0, prefillMs: 0 });
+      expect(device.liveBuffers()).toEqual(before);
+      model.dispose();
+    });
+
+    it('refuses a bad request by its index, before anything is computed, and lets go of the other states', async () => {
+      const model = await randomModel(device);
+      const tuned = await randomModel(device, { seed: 2 });
+      const elsewhere = await randomModel(createCpuDevice());
+      const state = model.createState();
+      const before = device.liveBuffers();
+      const good = { promptIds: [0], maxNewTokens: 2 };
+      const refuse = async (bad: unknown, message: RegExp, kind: typeof OptionError = OptionError) => {
+        const run = () => together(model, [good, { ...good, state }, bad as BatchRequest]);
+        await expect(run()).rejects.toThrow(message);
+        await expect(run()).rejects.toThrow(kind);
+        expect(state.position).toBe(0);
+      };
+      await refuse({ ...good, topP: 0 }, /^generateBatch: requests\[2\]: topP must be/);
+      await refuse({ ...good, maxNewTokens: -1 }, /^generateBatch: requests\[2\]: maxNewTokens/);
+      await refuse({ ...good, logprobs: 21 }, /requests\[2\]: logprobs/);
+      await refuse({ ...good, eosTokenIds: [96] }, /requests\[2\]: eosTokenIds/);
+      await refuse({ ...good, signal: 5 }, /requests\[2\]: signal must be an AbortSignal, got 5/);
+      await refuse({ ...good, onPrefill: 5 }, /requests\[2\]: onPrefill must be a function/);
+      await refuse({ promptIds: [] }, /requests\[2\]: the prompt has no tokens; begin with the BOS id/);
+      await refuse({ promptIds: [96] }, /requests\[2\]: token ids must be integers in 0…95, got 96/);
+      await refuse({}, /requests\[2\]: the prompt must be text or a list of token ids/);
+      await refuse(null, /requests\[2\]: must be an object with promptIds, got null/);
+      await refuse({ ...good, state: {} }, /requests\[2\]: the state must be one of this model/);
+      await refuse({ ...good, state }, /requests\[2\] has the state of requests\[1\]; give each its own \(clone\(\)\)/);
+      await refuse(
+        { ...good, state: tuned.createState() },
+        /requests\[2\]: the state is of model/,
+        StateError as never,
+      );
+      await refuse(
+        { ...good, state: elsewhere.createState() },
+        /requests\[2\]: the state is on another/,
+        StateError as never,
+      );
+      await refuse(
+        { ...good, state: model.createState(2) },
+        /requests\[2\]: works on one sequence, the state has batch 2/,
+      );
+
+      const shared = async (requests: unknown, options: object, message: RegExp) => {
+        await expect(together(model, requests as never[], options)).rejects.toThrow(message);
+      };
+      await expect(generateBatch(model, []).next()).rejects.toThrow(/the list of requests is empty; pass one at least/);
+      await expect(generateBatch(model, 5 as never).next()).rejects.toThrow(/requests must be a list, got 5/);
+      await shared([good], { maxBatch: 0 }, /maxBatch must be an integer from 1 up, got 0/);
+      await shared([good], { maxBatch: 1.5 }, /maxBatch/);
+      await shared([good], { signal: {} }, /generateBatch: signal must be/);
+      await shared([good], { stepRunner: 1 }, /stepRunner must be a function/);
+      await shared([good], { signal: AbortSignal.abort(new Error('before it began')) }, /before it began/);
+
+      const used = model.createState();
+      const first = generateTokens(model, { ...good, state: used });
+      await first.next();
+      await shared(
+        [
+          { ...good, state },
+          { ...good, state: used },
+        ],
+        {},
+        /requests\[1\]: the state is in use by generate/,
+      );
+      await first.return();
+      await together(model, [
         { ...good, state },
         { ...good, state: used },
-      ],
-      {},
-      /requests\[1\]: the state is in use by generate/,
-    );
-    await first.return();
-    await together(model, [
-      { ...good, state },
-      { ...good, state: used },
-    ]);
-    await expect(
-      together(model, [{ ...good, state: used }, good], {}, () => used.acquire('test') !== undefined),
-    ).rejects.toThrow(/test: the state is in use by generateBatch: requests\[0\]/);
-    for (const each of [model, tuned, elsewhere]) each.dispose();
-    expect(device.liveBuffers().count).toBeLessThan(before.count);
-  });
-});
+      ]);
+      await expect(
+        together(model, [{ ...good, state: used }, good], {}, () => used.acquire('test') !== undefined),
+      ).rejects.toThrow(/test: the state is in use by generateBatch: requests\[0\]/);
+      for (const each of [model, tuned, elsewhere]) each.dispose();
+      expect(device.liveBuffers().count).toBeLessThan(before.count);
+    });
+  },
+  ['cpu'],
+);
 
 /** Requests that are long enough to be interrupted. */
 const LONG: BatchRequest[] = [[0, 1], [5], [9, 2, 2]].map((promptIds) => ({

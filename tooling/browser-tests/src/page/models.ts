@@ -1,4 +1,4 @@
-import { createWebGpuDevice, type Device, type FloatDtype } from '@xlstm/device';
+import { createWebGpuDevice, type Device, type WeightDtype } from '@xlstm/device';
 import { blobSource, openCheckpoint } from '@xlstm/loaders';
 import { generateTokens, type XLSTMLarge } from '@xlstm/xlstm-large';
 import { fromPretrained } from 'xlstm';
@@ -30,7 +30,7 @@ export async function tellStory(
   urls: readonly string[],
   prompt: string,
   maxNewTokens: number,
-  dtype?: FloatDtype,
+  dtype?: WeightDtype,
 ): Promise<StoryFacts> {
   const before = device.liveBuffers().count;
   const sources = await Promise.all(
@@ -56,7 +56,7 @@ export async function tellStory(
 /** What came of a story on a device that has no more than WebGPU guarantees. */
 export interface SmallStoryFacts {
   maxBufferBytes: number;
-  stories: Record<'fp32' | 'bf16', StoryFacts>;
+  stories: Record<'fp32' | 'bf16' | 'q4', StoryFacts>;
   /** Shaders that were compiled while everything else waited, and ahead. */
   blocking: number;
   ahead: number;
@@ -83,8 +83,9 @@ export async function tellSmallStory(
     ahead++;
     return compileAhead(descriptor);
   };
-  const tell = (dtype: FloatDtype) => tellStory(device, urls, prompt, maxNewTokens, dtype);
-  const stories = { fp32: await tell('fp32'), bf16: await tell('bf16') };
+  const tell = (dtype: WeightDtype) => tellStory(device, urls, prompt, maxNewTokens, dtype);
+  // q4 has its embedding in q8.
+  const stories = { fp32: await tell('fp32'), bf16: await tell('bf16'), q4: await tell('q4') };
   const { maxBufferBytes } = device;
   device.dispose();
   return { maxBufferBytes, stories, blocking, ahead };
