@@ -1,4 +1,11 @@
-import { Arena, createCpuDevice, createWebGpuDevice, type Device, type WeightDtype } from '@xlstm/device';
+import {
+  Arena,
+  createCpuDevice,
+  createWebGpuDevice,
+  type Device,
+  isQuantizedDtype,
+  type WeightDtype,
+} from '@xlstm/device';
 import { Scope } from '@xlstm/tensor';
 import { compare } from '@xlstm-tooling/kernel-harness';
 import { describeDevices } from '@xlstm-tooling/kernel-harness/test';
@@ -17,7 +24,11 @@ async function expectSame(device: Device, model: XLSTMLarge, batch: number, step
   const token = scope.tensor([batch], 'i32', 'token');
   const program = device.record(() => queueFusedStep(model, scope, token, actual));
   actual.position = 0;
-  const tolerance = { relativeRms: 2e-5, atol: 2e-4, rtol: 1e-4 };
+  // Codes meet x as integers of 16 bits where the GPU multiplies bytes: 2^-16 a product, over three blocks.
+  const integers = device.kind === 'webgpu' && isQuantizedDtype(model.weights.dtype) && batch === 1;
+  const tolerance = integers
+    ? { relativeRms: 3e-4, atol: 3e-3, rtol: 1e-3 }
+    : { relativeRms: 2e-5, atol: 2e-4, rtol: 1e-4 };
   for (let step = 0; step < steps; step++) {
     const ids = Array.from({ length: batch }, (_, b) => (step * 7919 + b * 31 + 3) % vocabSize);
     await prefill(
