@@ -28,7 +28,13 @@ function createProgram({ stdout, stderr, signal }: Surroundings): Command {
       writeErr: (text) => stderr.write(text),
     })
     .showSuggestionAfterError()
-    .showHelpAfterError('(xlstm-train --help lists commands and options)');
+    .showHelpAfterError('(xlstm-train --help lists commands, xlstm-train COMMAND --help its options)')
+    .addHelpText(
+      'after',
+      `
+Without a command it trains: xlstm-train --config FILE is xlstm-train train --config FILE, and xlstm-train train --help lists
+its options.`,
+    );
   program
     .command('train', { isDefault: true })
     .description('train as a configuration says')
