@@ -42,6 +42,16 @@ describe('xlstm-train refuses', () => {
       ['data=', 'task.name=parity', 'task.options=3'],
       /task\.options must be an obj/,
     ],
+    [
+      'a range of lengths that is no pair',
+      ['data=', 'task.name=parity', 'task.evaluation_ranges=[[3,40,256]]'],
+      /evaluation_ranges must be pairs of a shortest and a longest length, got \[3,40,256\]/,
+    ],
+    [
+      'a dtype that a core model is not written in',
+      [`model=${CORE_MODEL}`, 'export.dtype=bf16'],
+      /export\.dtype bf16 needs model\.kind xlstm-large/,
+    ],
     ['an unknown optimiser', ['optimizer.name=sgd'], /name must be one of adamw/],
     ['a precision that there is not', ['precision=bf16-true'], /precision must be one of fp32, bf16-mixed/],
     ['batches that do not divide', ['train.micro_batch_size=3'], /micro_batch_size must divide/],

@@ -213,6 +213,15 @@ describe('xlstm-train', () => {
     );
   });
 
+  it('says its version, and where the options of training are told', async () => {
+    const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../package.json'), 'utf8'));
+    expect(await train(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+    const { code, stdout } = await train(['--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/xlstm-train train --help lists\nits options/);
+    expect((await train(['train', '--help'])).stdout).toMatch(/XLSTM_DAWN_TOGGLES=vulkan_enable_f16_on_nvidia/);
+  });
+
   it('prints the resolved configuration and trains nothing with --dry-run', async () => {
     const { config, outDir } = await smallRun(fresh());
     const { code, stdout, stderr } = await train(['--config', config, '--dry-run', 'optimizer.lr=0.5']);

@@ -105,7 +105,7 @@ function parseTask(fields: Fields): TaskConfig | undefined {
       );
     }
     const ranges = list(own.raw('evaluation_ranges'), 'task.evaluation_ranges').map((range) => {
-      const [low, high] = Array.isArray(range) ? (range as unknown[]) : [];
+      const [low, high] = Array.isArray(range) && range.length === 2 ? (range as unknown[]) : [];
       if (
         !Number.isSafeInteger(low) ||
         !Number.isSafeInteger(high) ||
