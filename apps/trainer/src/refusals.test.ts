@@ -37,6 +37,21 @@ describe('xlstm-train refuses', () => {
     ],
     ['a tokenizer for a task', ['data=', 'task.name=parity', 'tokenizer.kind=bpe'], /a task has no text and no token/],
     ['samples of a task', ['data=', 'task.name=parity', 'eval.samples=[a]'], /a task has no text to sample/],
+    [
+      'options of a task that are none',
+      ['data=', 'task.name=parity', 'task.options=3'],
+      /task\.options must be an obj/,
+    ],
+    [
+      'a range of lengths that is no pair',
+      ['data=', 'task.name=parity', 'task.evaluation_ranges=[[3,40,256]]'],
+      /evaluation_ranges must be pairs of a shortest and a longest length, got \[3,40,256\]/,
+    ],
+    [
+      'a dtype that a core model is not written in',
+      [`model=${CORE_MODEL}`, 'export.dtype=bf16'],
+      /export\.dtype bf16 needs model\.kind xlstm-large/,
+    ],
     ['an unknown optimiser', ['optimizer.name=sgd'], /name must be one of adamw/],
     ['a precision that there is not', ['precision=bf16-true'], /precision must be one of fp32, bf16-mixed/],
     ['batches that do not divide', ['train.micro_batch_size=3'], /micro_batch_size must divide/],
@@ -188,6 +203,23 @@ describe('xlstm-train refuses', () => {
       `out_dir=${JSON.stringify(join(folder, 'file', 'run'))}`,
     ]);
     expect(stderr).toMatch(/cannot write to .*; choose an out_dir that can be written/);
+    expect(code).toBe(1);
+  });
+
+  it.skipIf(process.platform !== 'linux')('a folder where nobody can make one', async () => {
+    const { config } = await smallRun(fresh());
+    const { code, stderr } = await train(['--config', config, 'out_dir=/proc/xlstm/run']);
+    expect(stderr).toMatch(/cannot write to \/proc\/xlstm\/run: ENOENT.*; choose an out_dir that can be written/);
+    expect(code).toBe(1);
+  });
+
+  it('to tokenise into a folder that cannot be, with --dry-run too', async () => {
+    const folder = fresh();
+    const { config } = await smallRun(folder, { tokenizer: '{ kind: bpe, vocab_size: 300 }' });
+    await writeFile(join(folder, 'file'), '');
+    const outDir = `out_dir=${JSON.stringify(join(folder, 'file', 'run'))}`;
+    const { code, stderr } = await train(['--config', config, '--dry-run', outDir]);
+    expect(stderr).toMatch(/^error: cannot make the folder .*run: ENOTDIR/m);
     expect(code).toBe(1);
   });
 });

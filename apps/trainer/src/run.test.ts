@@ -80,6 +80,25 @@ describe('xlstm-train', () => {
     expect((await readMetrics(other)).map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, at) => at + 1));
   });
 
+  it('goes on with a tokenizer that the text gives fewer entries than wanted', async () => {
+    const { config } = await smallRun(fresh(), {
+      tokenizer: '{ kind: bpe, vocab_size: 4096 }',
+      train: '{ max_steps: 2, global_batch_size: 2 }',
+    });
+    const first = await train(['--config', config]);
+    expect(first.stderr).toMatch(/gives a tokenizer of \d+ entries, tokenizer\.vocab_size is 4096/);
+    expect(first.code).toBe(0);
+    const resume = ['--config', config, '--resume', 'train.max_steps=3'];
+    for (const size of [280, 300]) {
+      const refused = await train([...resume, `tokenizer.vocab_size=${size}`]);
+      expect(refused.stderr).toMatch(/tokenizer\.json has \d+ entries, tokenizer\.vocab_size is \d+; remove it/);
+      expect(refused.code).toBe(1);
+    }
+    const { code, stderr } = await train(resume);
+    expect(stderr).toMatch(/resuming from step 2/);
+    expect(code).toBe(0);
+  });
+
   it('lets the batch grow, and a resumed run at the same places', async () => {
     const grow = 'train.initial_batch_size=2 train.batch_ramp_steps=6 train.global_batch_size=8'.split(' ');
     const { config, outDir } = await smallRun(fresh());
@@ -151,6 +170,56 @@ describe('xlstm-train', () => {
       /made on webgpu \(Some GPU\), this run goes on on cpu \(CPU.*\): the same up to rounding, not bit for bit/,
     );
     expect((await readMetrics(outDir)).map(({ device }) => device)).toEqual(['cpu', undefined, 'cpu', undefined]);
+  });
+
+  it('trains in fp32, and says why, where bf16-mixed is asked for and the device has no units for it', async () => {
+    const { config, outDir } = await smallRun(fresh());
+    expect((await train(['--config', config])).code).toBe(0);
+    const exact = await weights(outDir);
+    const other = join(outDir, 'mixed');
+    const mixed = ['--config', config, `out_dir=${JSON.stringify(other)}`, 'precision=bf16-mixed'];
+    const reason = /precision: fp32, since CPU.* offers no subgroup matrices of fp16, which bf16-mixed computes on/;
+    expect((await train([...mixed, '--dry-run'])).stderr).toMatch(reason);
+    const { code, stderr } = await train(mixed);
+    expect(stderr).toMatch(reason);
+    expect(code).toBe(0);
+    expect((await weights(other)).equals(exact)).toBe(true);
+    expect(await readFile(join(other, 'config.yaml'), 'utf8')).toMatch(/^precision: bf16-mixed$/m);
+    expect((await readMetrics(other)).map(({ precision }) => precision)).toEqual([
+      'fp32',
+      ...Array(11).fill(undefined),
+    ]);
+
+    await rm(join(other, 'checkpoints', 'step-00000012'), { recursive: true });
+    const resumed = await train([...mixed, '--resume']);
+    expect(resumed.stderr).toMatch(reason);
+    expect(resumed.stderr).toMatch(/resuming from step 8/);
+    expect(resumed.stderr).not.toMatch(/not bit for bit/);
+    expect(resumed.code).toBe(0);
+    expect((await weights(other)).equals(exact)).toBe(true);
+    expect((await readMetrics(other)).flatMap(({ step, precision }) => (precision ? [[step, precision]] : []))).toEqual(
+      [
+        [1, 'fp32'],
+        [9, 'fp32'],
+      ],
+    );
+
+    const path = join(other, 'checkpoints', 'step-00000012', 'trainer.json');
+    const trainer = JSON.parse(await readFile(path, 'utf8')) as { device: { precision: string } };
+    expect(trainer.device.precision).toBe('fp32');
+    await writeFile(path, JSON.stringify({ ...trainer, device: { ...trainer.device, precision: 'mixed' } }));
+    expect((await train([...mixed, '--resume', 'train.max_steps=13'])).stderr).toMatch(
+      /made with mixed products, this run goes on with fp32: not bit for bit/,
+    );
+  });
+
+  it('says its version, and where the options of training are told', async () => {
+    const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../package.json'), 'utf8'));
+    expect(await train(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+    const { code, stdout } = await train(['--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/xlstm-train train --help lists\nits options/);
+    expect((await train(['train', '--help'])).stdout).toMatch(/XLSTM_DAWN_TOGGLES=vulkan_enable_f16_on_nvidia/);
   });
 
   it('prints the resolved configuration and trains nothing with --dry-run', async () => {

@@ -1,6 +1,7 @@
-import { Command } from 'commander';
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
 import { addTokenizerCommands } from './command/add-tokenizer-commands.ts';
-import { describeFailure, exitCodeOf, Interrupted } from './command/failures.ts';
+import { describeFailure, EXIT, exitCodeOf, Interrupted } from './command/failures.ts';
 import { trainCommand } from './command/train-command.ts';
 
 /** All that a command knows of the world around it. */
@@ -19,6 +20,12 @@ interface TrainFlags {
   json: boolean;
 }
 
+/** The version of this package, whose manifest lies above both the sources and the build. */
+function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  return manifest.version;
+}
+
 function createProgram({ stdout, stderr, signal }: Surroundings): Command {
   const program = new Command('xlstm-train')
     .description('Trains xLSTM models from a folder of text, or on the synthetic tasks of the papers.')
@@ -28,7 +35,18 @@ function createProgram({ stdout, stderr, signal }: Surroundings): Command {
       writeErr: (text) => stderr.write(text),
     })
     .showSuggestionAfterError()
-    .showHelpAfterError('(xlstm-train --help lists commands and options)');
+    .option('-V, --version', 'print the version')
+    .on('option:version', () => {
+      stdout.write(`${version()}\n`);
+      throw new CommanderError(EXIT.ok, 'commander.version', 'version');
+    })
+    .showHelpAfterError('(xlstm-train --help lists commands, xlstm-train COMMAND --help its options)')
+    .addHelpText(
+      'after',
+      `
+Without a command it trains: xlstm-train --config FILE is xlstm-train train --config FILE, and xlstm-train train --help lists
+its options.`,
+    );
   program
     .command('train', { isDefault: true })
     .description('train as a configuration says')
@@ -50,6 +68,9 @@ Examples:
   $ xlstm-train --config apps/trainer/configs/stories.yaml
   $ xlstm-train --config run.yaml optimizer.lr=2e-3 train.max_steps=500
   $ xlstm-train --config run.yaml --resume
+
+In Node, XLSTM_DAWN_TOGGLES=vulkan_enable_f16_on_nvidia,allow_unsafe_apis in the environment gives an NVIDIA GPU what
+precision=bf16-mixed computes on; without, that trains in fp32 and says so.
 
 Ctrl-C finishes the step, writes a checkpoint and exits with 130; --resume then goes on as if nothing had happened.
 Exit codes: 0 done, 1 error, 2 the command line makes no sense, 130 interrupted.`,

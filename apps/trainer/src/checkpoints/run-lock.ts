@@ -1,6 +1,7 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError } from '@xlstm/device';
+import { makeFolder } from '../files/make-folder.ts';
 
 const LOCK = 'run.lock';
 
@@ -28,7 +29,7 @@ export async function runOwner(outDir: string): Promise<number | undefined> {
 export async function lockRun(outDir: string): Promise<() => Promise<void>> {
   const path = join(outDir, LOCK);
   try {
-    await mkdir(outDir, { recursive: true });
+    await makeFolder(outDir);
     for (let attempt = 0; ; attempt++) {
       try {
         const handle = await open(path, 'wx');

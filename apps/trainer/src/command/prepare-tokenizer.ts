@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, TokenizerError } from '@xlstm/device';
 import { byteTokenizer, loadTokenizer, type Tokenizer, trainByteLevelBpe } from '@xlstm/tokenizer';
 import type { TrainerConfig } from '../config/trainer-config.ts';
+import { fileFailure } from '../data/data-error.ts';
 import { readDocuments } from '../data/tokenize-files.ts';
 import { writeWhole } from '../data/whole-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 
 /** The tokenizer of a run. */
 export interface RunTokenizer {
@@ -84,13 +86,13 @@ export async function prepareTokenizer(config: TrainerConfig, options: PrepareTo
   if (wanted.kind === 'file') return fromJson(await readJson(wanted.path), wanted.path);
   const path = join(config.outDir, 'tokenizer.json');
   const kept = await readFile(path, 'utf8').catch(() => undefined);
-  if (kept !== undefined) {
-    const found = fromJson(kept, path);
-    if (found.tokenizer.vocabSize === wanted.vocabSize) return found;
-    throw new ConfigError(
-      `tokenizer: ${path} has ${found.tokenizer.vocabSize} entries, tokenizer.vocab_size is ${wanted.vocabSize}; remove it to train a new one`,
+  const found = kept === undefined ? undefined : fromJson(kept, path);
+  if (found?.tokenizer.vocabSize === wanted.vocabSize) return found;
+  const other = () =>
+    new ConfigError(
+      `tokenizer: ${path} has ${found?.tokenizer.vocabSize} entries, tokenizer.vocab_size is ${wanted.vocabSize}; remove it to train a new one`,
     );
-  }
+  if (found && found.tokenizer.vocabSize > wanted.vocabSize) throw other();
   if (!config.data)
     throw new ConfigError('tokenizer: kind bpe needs text to be trained on, and a task has none; take bytes');
   options.say(`training a tokenizer of ${wanted.vocabSize} entries on the training text`);
@@ -106,8 +108,22 @@ export async function prepareTokenizer(config: TrainerConfig, options: PrepareTo
     specialTokens: SPECIAL_TOKENS,
     signal: options.signal,
   });
-  await mkdir(config.outDir, { recursive: true });
   const json = `${JSON.stringify(trained, null, 2)}\n`;
+  const made = fromJson(json, path);
+  const { vocabSize } = made.tokenizer;
+  if (vocabSize < wanted.vocabSize) {
+    options.say(
+      `the training text gives a tokenizer of ${vocabSize} entries, tokenizer.vocab_size is ${wanted.vocabSize}`,
+    );
+  }
+  if (kept !== undefined) {
+    // Fewer entries than wanted are right where the text gives no more, which only training tells.
+    if (kept !== json) throw other();
+    return made;
+  }
+  await makeFolder(config.outDir).catch((error) => {
+    throw fileFailure('cannot make the folder', config.outDir, error);
+  });
   await writeWhole(path, json);
-  return fromJson(json, path);
+  return made;
 }

@@ -52,6 +52,11 @@ export function checkConfig(config: TrainerConfig): void {
       'config: data.reset_states_at_documents needs model.kind xlstm-large: closing the forget gates empties an mLSTM cell alone, not the output that an sLSTM feeds back nor the inputs that a convolution holds; train on documents apart, or leave it out',
     );
   }
+  if (config.model.kind === 'xlstm-core' && config.exportDtype !== 'fp32') {
+    throw new ConfigError(
+      `config: export.dtype ${config.exportDtype} needs model.kind xlstm-large; xlstm-core folders are written in fp32, leave it out`,
+    );
+  }
   if (config.data?.packing === 'carried' && train.initialBatchSize !== train.globalBatchSize) {
     throw new ConfigError(
       'config: train.initial_batch_size needs data.packing shuffled: rows that carry their state are always the same number',

@@ -105,7 +105,7 @@ function parseTask(fields: Fields): TaskConfig | undefined {
       );
     }
     const ranges = list(own.raw('evaluation_ranges'), 'task.evaluation_ranges').map((range) => {
-      const [low, high] = Array.isArray(range) ? (range as unknown[]) : [];
+      const [low, high] = Array.isArray(range) && range.length === 2 ? (range as unknown[]) : [];
       if (
         !Number.isSafeInteger(low) ||
         !Number.isSafeInteger(high) ||
@@ -132,7 +132,11 @@ function parseTask(fields: Fields): TaskConfig | undefined {
 /** Snake-case numbers and switches, which the task itself checks. */
 function taskOptions(raw: unknown): Record<string, number | boolean> {
   const options: Record<string, number | boolean> = {};
-  for (const [name, value] of Object.entries((raw ?? {}) as Record<string, unknown>)) {
+  if (raw === undefined || raw === null) return options;
+  if (typeof raw !== 'object' || Array.isArray(raw)) {
+    throw new ConfigError(`config: task.options must be an object of fields, got ${JSON.stringify(raw)}`);
+  }
+  for (const [name, value] of Object.entries(raw)) {
     if (typeof value !== 'number' && typeof value !== 'boolean') {
       throw new ConfigError(
         `config: task.options.${name} must be a number or true or false, got ${JSON.stringify(value)}`,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ConfigError } from '@xlstm/device';
+import { makeFolder } from '../files/make-folder.ts';
 import { DataError, fileFailure } from './data-error.ts';
 import { type FileFacts, FileIndex } from './file-index.ts';
 import { type DataFile, findDataFiles } from './file-matching.ts';
@@ -60,7 +61,7 @@ export async function openCorpus(options: CorpusOptions): Promise<Corpus> {
   const { tokenizer, cacheDir, signal } = options;
   checkTokenizer(tokenizer);
   const files = await findDataFiles(options.path, options.baseDir ?? process.cwd());
-  await mkdir(cacheDir, { recursive: true }).catch((error) => {
+  await makeFolder(cacheDir).catch((error) => {
     throw fileFailure('cannot make the folder', cacheDir, error);
   });
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { OptionError } from '@xlstm/device';
 import { loadTokenizer, type Tokenizer } from '@xlstm/tokenizer';
@@ -7,6 +7,7 @@ import { DataError, fileFailure } from '../data/data-error.ts';
 import type { Shard } from '../data/token-shards.ts';
 import { tokenizeFiles } from '../data/tokenize-files.ts';
 import { writeWhole } from '../data/whole-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import type { CommandCallbacks } from './command-callbacks.ts';
 import { DOCUMENT_SEPARATOR, findTextFiles, type TextFilesOptions } from './text-files.ts';
 
@@ -68,7 +69,7 @@ export async function tokenizeText(
 
   const writing = join(folder, `${WRITING}${randomBytes(6).toString('hex')}`);
   try {
-    await mkdir(writing, { recursive: true }).catch((error) => {
+    await makeFolder(writing).catch((error) => {
       throw fileFailure('cannot make the folder', writing, error);
     });
     await removeAbandoned(folder);

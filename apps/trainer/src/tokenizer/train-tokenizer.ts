@@ -1,10 +1,11 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { OptionError } from '@xlstm/device';
 import { trainByteLevelBpe } from '@xlstm/tokenizer';
 import { DataError, fileFailure } from '../data/data-error.ts';
 import { readDocuments } from '../data/tokenize-files.ts';
 import { writeWhole } from '../data/whole-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import type { CommandCallbacks } from './command-callbacks.ts';
 import { DOCUMENT_SEPARATOR, findTextFiles, type TextFiles, type TextFilesOptions } from './text-files.ts';
 
@@ -61,7 +62,7 @@ export async function trainTokenizer(
     },
   });
 
-  await mkdir(dirname(path), { recursive: true }).catch((error) => {
+  await makeFolder(dirname(path)).catch((error) => {
     throw fileFailure('cannot make the folder', dirname(path), error);
   });
   signal?.throwIfAborted();

@@ -7,8 +7,8 @@ export interface AdapterOptions {
   /**
    * Dawn toggles for Node, such as `vulkan_enable_f16_on_nvidia`; one that is to be off has a minus before it, such as
    * `-timestamp_quantization`. A browser refuses them.
-   * Dawn reads toggles when its instance is made, so the first call in a process decides. By default those that the environment
-   * variable `XLSTM_DAWN_TOGGLES` names, separated by commas.
+   * Dawn reads toggles when its instance is made, so the first call in a process decides. Where that names none, those of the
+   * environment variable `XLSTM_DAWN_TOGGLES` count, separated by commas.
    */
   toggles?: readonly string[];
 }
@@ -24,7 +24,10 @@ let nodeToggles = '';
 
 /** What `XLSTM_DAWN_TOGGLES` names, separated by commas, for programs that cannot be told otherwise. */
 function environmentToggles(): readonly string[] {
-  return (process.env.XLSTM_DAWN_TOGGLES ?? '').split(',').filter((toggle) => toggle !== '');
+  return (process.env.XLSTM_DAWN_TOGGLES ?? '')
+    .split(',')
+    .map((toggle) => toggle.trim())
+    .filter((toggle) => toggle !== '');
 }
 
 /** Dawn's JavaScript process must hold on to the instance: a collected GPU object takes its devices with it. */
@@ -81,15 +84,15 @@ export async function findGpu(toggles: readonly string[] = []): Promise<GPU> {
       "webgpu: no Vulkan driver is installed on this machine, so there is no GPU to use; install your GPU's driver, name a software one with VK_ICD_FILENAMES, or use device cpu",
     );
   }
-  const given = toggles.length > 0 ? toggles : environmentToggles();
-  const wanted = [...given].sort().join(',');
+  const wanted = [...toggles].sort().join(',');
   if (nodeGpu && wanted !== nodeToggles && wanted !== '') {
     throw new DeviceError(
       `webgpu: Dawn already runs in this process with toggles "${nodeToggles}"; ask for "${wanted}" at the first call`,
     );
   }
   if (!nodeGpu) {
-    nodeToggles = wanted;
+    const given = toggles.length > 0 ? toggles : environmentToggles();
+    nodeToggles = [...given].sort().join(',');
     nodeGpu = openDawn(given);
     nodeGpu.catch(() => {
       nodeGpu = undefined;
