@@ -39,7 +39,10 @@ async function failuresOf(spec: KernelSpec, testCase: KernelCase, device: Device
   }
 }
 
-/** Runs a spec's cases in every form that the device can run. */
+/** Cases that a form is tried with here: Node tries all of them with the same compilers, what differs are adapters and limits. */
+const CASES_OF_A_FORM = 3;
+
+/** Runs a spec's first cases in every form that the device can run. */
 export async function runSpec(spec: KernelSpec, device: Device): Promise<KernelOutcome> {
   const declared = spec.backends.webgpu;
   if (declared !== true) return { variants: [], launches: 0, failures: [], missing: declared };
@@ -50,8 +53,8 @@ export async function runSpec(spec: KernelSpec, device: Device): Promise<KernelO
   const failures: string[] = [];
   let launches = 0;
   for (const variant of variants) {
-    for (const testCase of spec.cases) {
-      if (!fits(spec, variant, testCase)) continue;
+    const cases = spec.cases.filter((testCase) => fits(spec, variant, testCase));
+    for (const testCase of cases.slice(0, CASES_OF_A_FORM)) {
       launches++;
       failures.push(...(await failuresOf(spec, testCase, device, variant)));
     }

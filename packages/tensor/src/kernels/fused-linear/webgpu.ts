@@ -114,8 +114,9 @@ const MANY = 16384;
 const LONG_K = 8192;
 
 const single = { single: true, stageBytes: 0, staged: false } as const;
-/** Staging wants more than the default 16 KiB of workgroup memory where K is 4,096. */
-const STAGES = [28 * KIB, 12 * KIB] as const;
+/** Bytes of x that are staged: of 4,096 elements with some room, and what fits into WebGPU's least workgroup memory. */
+const [STAGE, SMALL_STAGE] = [28 * KIB, 12 * KIB];
+const staged = { single: true, staged: true, stageBytes: STAGE } as const;
 
 /** What `layouts.bench.ts` found fastest for the launches of a 7B decode step on an H200. */
 export const fusedLinearWebGpu: readonly Variant[] = [
@@ -130,30 +131,33 @@ export const fusedLinearWebGpu: readonly Variant[] = [
   integersVariant('integers-q8', { bits: 8, rows: 4, depth: 2, threads: 256, workgroups: 400 }),
   integersVariant('integers-q4-512', { bits: 4, rows: 2, depth: 4, threads: 512, workgroups: 264 }),
   integersVariant('integers-q4', { bits: 4, rows: 2, depth: 4, threads: 256, workgroups: 400 }),
-  ...STAGES.flatMap((stageBytes) => {
-    const staged = { single: true, staged: true, stageBytes } as const;
-    const name = `staged-${stageBytes / KIB}`;
-    return [
-      vectorVariant(`${name}-few`, {
-        ...staged,
-        rows: 2,
-        depth: 4,
-        threads: 256,
-        groups: 8,
-        suits: (facts) => rowsOf(facts) < FEW,
-      }),
-      vectorVariant(`${name}-many`, {
-        ...staged,
-        rows: 2,
-        depth: 4,
-        threads: 512,
-        groups: 8,
-        suits: (facts) => rowsOf(facts) >= MANY,
-      }),
-      vectorVariant(`${name}-512`, { ...staged, rows: 4, depth: 2, threads: 512, groups: 8, suits: always }),
-      // For adapters with smaller workgroups.
-      vectorVariant(name, { ...staged, rows: 4, depth: 2, threads: 256, groups: 8, suits: always }),
-    ];
+  vectorVariant('staged-few', {
+    ...staged,
+    rows: 2,
+    depth: 4,
+    threads: 256,
+    groups: 8,
+    suits: (facts) => rowsOf(facts) < FEW,
+  }),
+  vectorVariant('staged-many', {
+    ...staged,
+    rows: 2,
+    depth: 4,
+    threads: 512,
+    groups: 8,
+    suits: (facts) => rowsOf(facts) >= MANY,
+  }),
+  vectorVariant('staged-512', { ...staged, rows: 4, depth: 2, threads: 512, groups: 8, suits: always }),
+  // For adapters with smaller workgroups, or less memory for them.
+  vectorVariant('staged', { ...staged, rows: 4, depth: 2, threads: 256, groups: 8, suits: always }),
+  vectorVariant('staged-small', {
+    ...staged,
+    stageBytes: SMALL_STAGE,
+    rows: 4,
+    depth: 2,
+    threads: 256,
+    groups: 8,
+    suits: always,
   }),
   vectorVariant('long', {
     ...single,
