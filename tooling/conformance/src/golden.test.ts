@@ -44,21 +44,22 @@ if (lacking) {
   });
 
   describe('golden vectors in a page', () => {
-    it.skipIf(!findChromium())(
-      'pass as in Node, tensor by tensor (skipped where there is no Chromium)',
-      async (context) => {
-        const { code, error, results, counts } = await run(golden, '--device', 'chromium');
+    // All of them take a minute and a half there; stacks and training are made of the same kernels.
+    (findChromium() ? it : it.skip).for(['mlstm', 'slstm', 'large'])(
+      'of %s pass as in Node, tensor by tensor (skipped where there is no Chromium)',
+      { timeout: 900_000 },
+      async (folder, context) => {
+        const { code, error, results, counts } = await run(join(golden, folder), '--device', 'chromium');
         if (error.includes('is not there') && !isRequired('webgpu'))
           context.skip('this Chromium gives no WebGPU adapter');
         expect(error).not.toMatch(/FAIL/);
         expect(code).toBe(0);
-        const here = await run(golden, '--device', 'cpu');
+        const here = await run(join(golden, folder), '--device', 'cpu');
         expect(counts).toEqual(here.counts);
         const lines = (all: Result[]) => all.map(({ case: name, tensor, status }) => `${name} ${tensor} ${status}`);
         expect(lines(results)).toEqual(lines(here.results));
-        expect(new Set(results.map(({ device }) => device))).toEqual(new Set(['chromium', 'host in chromium']));
+        expect(results.map(({ device }) => device)).toContain('chromium');
       },
-      900_000,
     );
   });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isRequired, testDevices } from './devices.ts';
 import { Random } from './random.ts';
 import { runCase } from './run-case.ts';
-import type { KernelSpec } from './spec.ts';
+import type { KernelCase, KernelSpec } from './spec.ts';
 
 /**
  * Runs `body` once per device that is there, or only for the given `kinds`. An absent one is a visible skip, or a
@@ -27,7 +27,44 @@ export async function describeDevices(
   }
 }
 
-/** Registers the tests of a kernel: every device, every WGSL form that it can run, every case. */
+/** Cases that a form is tried with on a software adapter beyond those that the device would take it for. */
+const SAMPLED = 5;
+
+/** So many of a list, from all over it. */
+function sample<T>(list: readonly T[], count: number): readonly T[] {
+  if (list.length <= count) return list;
+  return Array.from({ length: count }, (_, at) => list[Math.floor((at * list.length) / count)]!);
+}
+
+/**
+ * The cases that a form can run, of all that the device can run. A software adapter compiles each for seconds: there it is those
+ * that the device would take the form for, and a sample of the others.
+ */
+function casesOf(
+  spec: KernelSpec,
+  variant: string,
+  variants: readonly string[],
+  device: Device,
+): readonly KernelCase[] {
+  if (device.kind !== 'webgpu') return spec.cases;
+  const fits = (name: string, { params, buffers }: KernelCase): boolean => {
+    const form = spec.kernel.webgpu?.find((each) => each.name === name);
+    const dtypes = Object.fromEntries(Object.entries(buffers(new Random(1))).map(([key, each]) => [key, each?.dtype]));
+    return form?.fits?.({ params, dtypes }) !== false;
+  };
+  const possible = spec.cases.filter((each) => fits(variant, each));
+  if (!device.info.software) return possible;
+  const chosen = possible.filter((each) => variants.find((name) => fits(name, each)) === variant);
+  return [
+    ...chosen,
+    ...sample(
+      possible.filter((each) => !chosen.includes(each)),
+      SAMPLED,
+    ),
+  ];
+}
+
+/** Registers the tests of a kernel: every device, every WGSL form that it can run, every case (on software adapters a sample). */
 export async function testKernel<B extends Record<string, Binding>, P extends Record<string, ParamType>>(
   typed: KernelSpec<B, P>,
 ): Promise<void> {
@@ -47,12 +84,7 @@ export async function testKernel<B extends Record<string, Binding>, P extends Re
     it('has a form for this device', () => expect(variants).not.toHaveLength(0));
     const unused = new Set(kind === 'webgpu' ? variants : []);
     for (const variant of variants) {
-      const forms = kernel.webgpu?.find(({ name }) => name === variant);
-      for (const testCase of spec.cases) {
-        const dtypes = Object.fromEntries(
-          Object.entries(testCase.buffers(new Random(1))).map(([name, buffer]) => [name, buffer?.dtype]),
-        );
-        if (kind === 'webgpu' && forms?.fits && !forms.fits({ params: testCase.params, dtypes })) continue;
+      for (const testCase of casesOf(spec, variant, variants, device)) {
         unused.delete(variant);
         it(`${variant}: ${testCase.name}`, async () => {
           const results = await runCase(spec, testCase, device, kind === 'webgpu' ? variant : undefined);

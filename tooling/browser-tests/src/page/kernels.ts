@@ -40,7 +40,7 @@ async function failuresOf(spec: KernelSpec, testCase: KernelCase, device: Device
 }
 
 /** Cases that a form is tried with here: Node tries all of them with the same compilers, what differs are adapters and limits. */
-const CASES_OF_A_FORM = 3;
+const CASES_OF_A_FORM = 2;
 
 /** Runs a spec's first cases in every form that the device can run. */
 export async function runSpec(spec: KernelSpec, device: Device): Promise<KernelOutcome> {
