@@ -10,6 +10,7 @@ export { type CacheOptions, clearCache, isCached } from './hub/manage-cache.ts';
 export type { OnTransferProgress, TransferProgress } from './hub/progress.ts';
 export { type ResolvedModel, type ResolveModelOptions, resolveModel } from './hub/resolve-model.ts';
 export { fileSource } from './node/file-source.ts';
+export { makeFolder } from './node/make-folder.ts';
 export { type FinishedFile, SafetensorsWriter } from './node/safetensors-writer.ts';
 export { writeSafetensors } from './node/write-safetensors.ts';
 export { type ConvertedPiece, convertedPieces, convertedTensors } from './quantization/convert-weights.ts';

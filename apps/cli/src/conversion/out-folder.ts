@@ -1,6 +1,7 @@
-import { mkdir, readdir, realpath, statfs } from 'node:fs/promises';
+import { readdir, realpath, statfs } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { CheckpointError } from '@xlstm/device';
+import { makeFolder } from '@xlstm/loaders';
 import { InputOutputError, UsageError } from '../failures.ts';
 import { JOURNAL_FILE, type Journal, readJournal } from './journal.ts';
 import type { ConversionOptions } from './plan.ts';
@@ -40,7 +41,7 @@ export async function checkApart(model: string | undefined, out: string): Promis
  */
 export async function prepareFolder(out: string): Promise<Journal | undefined> {
   try {
-    await mkdir(out, { recursive: true });
+    await makeFolder(out);
     const names = await readdir(out);
     const journal = await readJournal(out);
     if (journal) return journal;

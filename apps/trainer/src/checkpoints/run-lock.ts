@@ -1,7 +1,7 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError } from '@xlstm/device';
-import { makeFolder } from '../files/make-folder.ts';
+import { makeFolder } from '@xlstm/loaders';
 
 const LOCK = 'run.lock';
 

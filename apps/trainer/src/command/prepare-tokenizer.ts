@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, TokenizerError } from '@xlstm/device';
+import { makeFolder } from '@xlstm/loaders';
 import { byteTokenizer, loadTokenizer, type Tokenizer, trainByteLevelBpe } from '@xlstm/tokenizer';
 import type { TrainerConfig } from '../config/trainer-config.ts';
 import { fileFailure } from '../data/data-error.ts';
 import { readDocuments } from '../data/tokenize-files.ts';
 import { writeWhole } from '../data/whole-file.ts';
-import { makeFolder } from '../files/make-folder.ts';
 
 /** The tokenizer of a run. */
 export interface RunTokenizer {

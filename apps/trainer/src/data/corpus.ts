@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ConfigError } from '@xlstm/device';
-import { makeFolder } from '../files/make-folder.ts';
+import { makeFolder } from '@xlstm/loaders';
 import { DataError, fileFailure } from './data-error.ts';
 import { type FileFacts, FileIndex } from './file-index.ts';
 import { type DataFile, findDataFiles } from './file-matching.ts';

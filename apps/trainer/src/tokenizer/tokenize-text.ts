@@ -2,12 +2,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { OptionError } from '@xlstm/device';
+import { makeFolder } from '@xlstm/loaders';
 import { loadTokenizer, type Tokenizer } from '@xlstm/tokenizer';
 import { DataError, fileFailure } from '../data/data-error.ts';
 import type { Shard } from '../data/token-shards.ts';
 import { tokenizeFiles } from '../data/tokenize-files.ts';
 import { writeWhole } from '../data/whole-file.ts';
-import { makeFolder } from '../files/make-folder.ts';
 import type { CommandCallbacks } from './command-callbacks.ts';
 import { DOCUMENT_SEPARATOR, findTextFiles, type TextFilesOptions } from './text-files.ts';
 

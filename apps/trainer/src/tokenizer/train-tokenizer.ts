@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { OptionError } from '@xlstm/device';
+import { makeFolder } from '@xlstm/loaders';
 import { trainByteLevelBpe } from '@xlstm/tokenizer';
 import { DataError, fileFailure } from '../data/data-error.ts';
 import { readDocuments } from '../data/tokenize-files.ts';
 import { writeWhole } from '../data/whole-file.ts';
-import { makeFolder } from '../files/make-folder.ts';
 import type { CommandCallbacks } from './command-callbacks.ts';
 import { DOCUMENT_SEPARATOR, findTextFiles, type TextFiles, type TextFilesOptions } from './text-files.ts';
 

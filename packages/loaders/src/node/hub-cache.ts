@@ -4,6 +4,7 @@ import { isCommit } from '../hub/model-id.ts';
 import { TransferError } from '../transfer/transfer-error.ts';
 import { fileSource } from './file-source.ts';
 import { withLockFile } from './folder-lock.ts';
+import { makeFolder } from './make-folder.ts';
 import { nodeModules } from './node-modules.ts';
 import { openPartialFile } from './partial-file.ts';
 import { storageFailure, systemCode } from './storage-failure.ts';
@@ -91,9 +92,9 @@ class HubCache implements BlobStore {
   async exclusively<T>(blob: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     let working = false;
     try {
-      const { fs, path } = nodeModules('resolveModel');
-      await fs.mkdir(this.locks, { recursive: true });
-      await fs.mkdir(this.at('blobs'), { recursive: true });
+      const { path } = nodeModules('resolveModel');
+      await makeFolder(this.locks);
+      await makeFolder(this.at('blobs'));
       return await withLockFile(path.join(this.locks, `${blob}.xlstm.lock`), signal, () => {
         working = true;
         return work();
@@ -153,8 +154,8 @@ class HubCache implements BlobStore {
   /** What `make` makes under another name takes the place of `path` at once. */
   private async replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
     const { fs, path: paths } = nodeModules('resolveModel');
-    await fs.mkdir(paths.dirname(path), { recursive: true });
-    await fs.mkdir(this.at('blobs'), { recursive: true });
+    await makeFolder(paths.dirname(path));
+    await makeFolder(this.at('blobs'));
     // Among the blobs nobody looks by listing; in a snapshot or refs whatever is there counts.
     const temporary = this.at('blobs', `${globalThis.crypto.randomUUID()}.xlstm.tmp`);
     try {
