@@ -17,6 +17,12 @@ it('makes a folder and those above it, once or again', async () => {
   expect((await stat(folder)).isDirectory()).toBe(true);
 });
 
+it('makes it for several at once', async () => {
+  const folders = Array.from({ length: 20 }, (_, at) => join(root, `x/y/z/${at % 4}`));
+  await Promise.all(folders.map(makeFolder));
+  for (const folder of folders) expect((await stat(folder)).isDirectory()).toBe(true);
+});
+
 it('fails where a file is in the way', async () => {
   await writeFile(join(root, 'file'), '');
   await expect(makeFolder(join(root, 'file'))).rejects.toThrow(/EEXIST/);

@@ -20,8 +20,11 @@ export async function makeFolder(folder: string): Promise<void> {
   } catch (error) {
     if (await isFolder(folder)) return;
     const above = path.dirname(folder);
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === folder || (await isFolder(above))) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === folder) throw error;
     await makeFolder(above);
-    await makeFolder(folder);
+    // Somebody else may make the same ones at the same time.
+    await fs.mkdir(folder).catch(async (failure) => {
+      if (!(await isFolder(folder))) throw failure;
+    });
   }
 }
