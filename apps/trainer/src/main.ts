@@ -11,4 +11,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 const { stdout, stderr } = process;
+for (const stream of [stdout, stderr]) {
+  // Whoever read it has gone: as good as being asked to end.
+  stream.on('error', (error: NodeJS.ErrnoException) => interrupt.abort(new Interrupted(error.code ?? error.message)));
+}
 process.exitCode = await run(process.argv.slice(2), { stdout, stderr, signal: interrupt.signal });

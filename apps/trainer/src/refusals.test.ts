@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -150,6 +150,19 @@ describe('xlstm-train refuses', () => {
     expect(code).toBe(0);
     expect((await readMetrics(outDir)).map(({ step }) => step)).toEqual([1, 2, 3]);
     expect((await train([...other, 'train.max_steps=4'])).code).toBe(0);
+  });
+
+  it('to go on at another place of the data, before anything in the folder changes', async () => {
+    const { config, outDir } = await smallRun(fresh());
+    expect((await train(['--config', config])).code).toBe(0);
+    await rm(join(outDir, 'checkpoints', 'step-00000012'), { recursive: true });
+    const contents = () =>
+      Promise.all(['config.yaml', 'metrics.jsonl'].map((name) => readFile(join(outDir, name), 'utf8')));
+    const before = await contents();
+    const { code, stderr } = await train(['--config', config, '--resume', 'seed=2']);
+    expect(stderr).toMatch(/seed/);
+    expect(code).toBe(1);
+    expect(await contents()).toEqual(before);
   });
 
   it('to keep a checkpoint of a model that the last step ruined', async () => {

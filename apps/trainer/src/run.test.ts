@@ -6,7 +6,7 @@ import { fromPretrained } from 'xlstm';
 import { Interrupted } from './command/failures.ts';
 import { readMetrics } from './metrics/metrics-log.ts';
 import { CORE_MODEL, train, weights } from './testing/run-command.ts';
-import { smallRun } from './testing/small-run.ts';
+import { smallRun, smallText } from './testing/small-run.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'xlstm-train-'));
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -111,6 +111,22 @@ describe('xlstm-train', () => {
     await rm(join(outDir, 'checkpoints', 'step-00000008'), { recursive: true });
     expect((await train(['--config', config, ...grow, '--resume'])).code).toBe(0);
     expect((await weights(outDir)).equals(whole)).toBe(true);
+  });
+
+  it('starts over with nothing of the run before: results, and a tokenizer of the text as it is now', async () => {
+    const folder = fresh();
+    const { config, outDir } = await smallRun(folder, { tokenizer: '{ kind: bpe, vocab_size: 300 }' });
+    expect((await train(['--config', config])).code).toBe(0);
+    const tokenizer = () => readFile(join(outDir, 'tokenizer.json'), 'utf8');
+    const before = await tokenizer();
+    await writeFile(join(folder, 'tales.txt'), smallText().replaceAll('fox', 'wolf').replaceAll('king', 'queen'));
+    const reused = await train(['--config', config, '--resume', '--force']);
+    expect(reused.stderr).toMatch(/tokenizer\.json, trained before; --force without --resume trains it again/);
+    const { code } = await train(['--config', config, '--force', 'data.validation=', 'train.max_steps=2']);
+    expect(code).toBe(0);
+    expect(await tokenizer()).not.toBe(before);
+    expect(await readdir(outDir)).toContain('model');
+    expect(await readdir(outDir)).not.toContain('best');
   });
 
   it('keeps the last checkpoints only', async () => {

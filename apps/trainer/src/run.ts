@@ -103,7 +103,8 @@ export async function run(argv: readonly string[], surroundings: Surroundings): 
   } catch (error) {
     const text = describeFailure(error, argv.includes('--debug'));
     if (text !== undefined) surroundings.stderr.write(text);
-    else if (error instanceof Interrupted) surroundings.stderr.write('interrupted; resume with --resume\n');
+    else if (error instanceof Interrupted)
+      surroundings.stderr.write('interrupted; resume with --resume, if a checkpoint was written\n');
     return exitCodeOf(error);
   }
 }

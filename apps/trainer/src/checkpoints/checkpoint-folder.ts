@@ -112,7 +112,7 @@ export async function saveCheckpoint(outDir: string, checkpoint: Checkpoint): Pr
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
     throw new CheckpointError(
-      `checkpoint: step ${checkpoint.step} cannot be written to ${folder}: ${(cause as Error).message}; the one before is whole; make room or choose another out_dir`,
+      `checkpoint: step ${checkpoint.step} cannot be written to ${folder}: ${(cause as Error).message}; earlier ones are as they were; make room or choose another out_dir`,
       { cause },
     );
   }

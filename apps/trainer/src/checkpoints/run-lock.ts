@@ -41,7 +41,7 @@ export async function lockRun(outDir: string): Promise<() => Promise<void>> {
         const owner = await runOwner(outDir);
         if (owner !== undefined) {
           throw new CheckpointError(
-            `train: ${outDir} is in use by process ${owner}; stop it first, or choose another out_dir`,
+            `train: ${outDir} is in use by process ${owner}; stop it first, or choose another out_dir (if that process is no training, remove ${path})`,
           );
         }
         await rm(path, { force: true });

@@ -69,6 +69,8 @@ async function readJson(path: string): Promise<string> {
 export interface PrepareTokenizerOptions {
   say: (line: string) => void;
   signal: AbortSignal;
+  /** Whether one that an earlier run trained is trained again: the text may be another. */
+  renew?: boolean;
 }
 
 /**
@@ -85,9 +87,12 @@ export async function prepareTokenizer(config: TrainerConfig, options: PrepareTo
   }
   if (wanted.kind === 'file') return fromJson(await readJson(wanted.path), wanted.path);
   const path = join(config.outDir, 'tokenizer.json');
-  const kept = await readFile(path, 'utf8').catch(() => undefined);
+  const kept = options.renew ? undefined : await readFile(path, 'utf8').catch(() => undefined);
   const found = kept === undefined ? undefined : fromJson(kept, path);
-  if (found?.tokenizer.vocabSize === wanted.vocabSize) return found;
+  if (found?.tokenizer.vocabSize === wanted.vocabSize) {
+    options.say(`tokenizer: ${path}, trained before; --force without --resume trains it again`);
+    return found;
+  }
   const other = () =>
     new ConfigError(
       `tokenizer: ${path} has ${found?.tokenizer.vocabSize} entries, tokenizer.vocab_size is ${wanted.vocabSize}; remove it to train a new one`,

@@ -6,6 +6,18 @@ import {
   loadCheckpoint,
   type RunIdentity,
 } from '../checkpoints/checkpoint-folder.ts';
+import type { BatchSource } from '../data/batch-source.ts';
+
+/**
+ * Tries whether a source can be put where a checkpoint left it, and leaves it as it is.
+ *
+ * @throws ConfigError or CheckpointError when it is of other data, or of other rows
+ */
+export async function checkPosition(source: BatchSource, { position }: Checkpoint): Promise<void> {
+  const here = source.position();
+  await source.seek(position);
+  await source.seek(here);
+}
 
 /**
  * The checkpoint to go on from, or none for a new run.

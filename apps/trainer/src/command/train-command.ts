@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { selectDevice } from '@xlstm/device';
 import { stringify } from 'yaml';
@@ -8,7 +8,7 @@ import { configFields } from '../config/config-fields.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { parseTrainerConfig } from '../config/parse-config.ts';
 import type { TrainerConfig } from '../config/trainer-config.ts';
-import { writeReport } from '../metrics/html-report.ts';
+import { REPORT, writeReport } from '../metrics/html-report.ts';
 import { MetricsLog, readMetrics, type StepMetrics } from '../metrics/metrics-log.ts';
 import { ProgressLine } from '../metrics/progress-line.ts';
 import { TensorBoardLog } from '../metrics/tensorboard.ts';
@@ -17,7 +17,7 @@ import { countParameters, createEngine, estimateTraining, precisionOn, prepareEn
 import { prepareData } from './prepare-data.ts';
 import { prepareTask } from './prepare-task.ts';
 import { prepareTokenizer } from './prepare-tokenizer.ts';
-import { checkpointToResume } from './resume-point.ts';
+import { checkPosition, checkpointToResume } from './resume-point.ts';
 import { createModel, exportModel, writeSamples } from './run-model.ts';
 import type { RunSource } from './run-source.ts';
 
@@ -44,7 +44,8 @@ async function openSource(
 ): Promise<RunSource> {
   if (config.task) return prepareTask(config, config.task);
   const { signal } = options;
-  const tokenizer = await prepareTokenizer(config, { say, signal });
+  const renew = options.force && !options.resume && !options.dryRun;
+  const tokenizer = await prepareTokenizer(config, { say, signal, renew });
   let told = '';
   const data = await prepareData(config, config.data!, tokenizer, {
     signal,
@@ -115,6 +116,8 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
       data: run.fingerprint,
     };
     const from = await checkpointToResume(config.outDir, identity, options);
+    // Before anything in the folder changes.
+    if (from && !options.force) await checkPosition(run.source, from);
     const step = from?.step ?? 0;
     await writeFile(join(config.outDir, RESOLVED), resolved);
     const log = await MetricsLog.open(config.outDir, step);
@@ -127,7 +130,7 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
     tellSize(parameters, device.liveBuffers().bytes);
     line = new ProgressLine(progressStream, { maxSteps: config.train.maxSteps, step, signal: options.signal });
     toClose.push(() => line?.close());
-    if (from === undefined) await removeCheckpoints(config.outDir);
+    if (from === undefined) await removeResults(config.outDir);
     else say(`resuming from step ${step}`);
     const result = await train(
       {
@@ -158,7 +161,7 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
     );
     const folder = await exportModel(config, model, run.tokenizer, 'model');
     say(
-      `trained ${result.step} steps; the model is in ${folder}${result.best === undefined ? '' : `, the best (validation ${result.best.toFixed(4)} nats per token) in ${join(config.outDir, 'best')}`}`,
+      `trained ${result.step} steps; the model is in ${folder}${config.model.kind === 'xlstm-core' ? ' (for XLSTMLMModel of @xlstm/xlstm-core; xlstm generate takes xlstm-large only)' : ''}${result.best === undefined ? '' : `, the best (validation ${result.best.toFixed(4)} nats per token) in ${join(config.outDir, 'best')}`}`,
     );
     if (config.logger.report) {
       const metrics = await readMetrics(config.outDir);
@@ -168,6 +171,12 @@ export async function trainCommand(options: TrainCommandOptions): Promise<void> 
   } finally {
     for (const close of toClose.reverse()) await close();
   }
+}
+
+/** What an earlier run left in a folder that starts over. */
+async function removeResults(outDir: string): Promise<void> {
+  await removeCheckpoints(outDir);
+  for (const name of ['best', 'model', REPORT]) await rm(join(outDir, name), { recursive: true, force: true });
 }
 
 function tellEvaluation(metrics: StepMetrics, say: (line: string) => void): void {

@@ -9,7 +9,8 @@ import type { StepMetrics } from './metrics-log.ts';
 import { REPORT_STYLE } from './report-style.ts';
 import { shortCount, shortDuration, shortScientific } from './short-numbers.ts';
 
-const FILE = 'report.html';
+/** The file that a run's report is in. */
+export const REPORT = 'report.html';
 /** Evaluations whose samples are shown; of more, these many spread over the run. */
 const SHOWN_EVALUATIONS = 40;
 
@@ -249,7 +250,7 @@ ${samples(contents)}
  * ```
  */
 export async function writeReport(outDir: string, contents: ReportContents): Promise<string> {
-  const path = join(outDir, FILE);
+  const path = join(outDir, REPORT);
   const temporary = `${path}.${process.pid}.tmp`;
   const html = page(contents);
   try {

@@ -62,6 +62,11 @@ async function readAll(tensors: AsyncIterable<HostTensor>): Promise<HostTensor[]
   return all;
 }
 
+async function firstNotFinite(tensors: AsyncIterable<HostTensor>): Promise<string | undefined> {
+  for await (const { name, data } of tensors) if (!data.every(Number.isFinite)) return name;
+  return undefined;
+}
+
 async function takeCheckpoint({ engine, source, identity }: TrainingRun, progress: Progress): Promise<Checkpoint> {
   return {
     step: progress.step,
@@ -88,7 +93,10 @@ async function save(run: TrainingRun, progress: Progress): Promise<void> {
     // The loss of a step is of the weights before it: finite says nothing of those that are to be kept.
     const { loss, tokens } = await engine.evaluate([progress.batch]);
     if (tokens > 0 && !Number.isFinite(loss)) {
-      throw notFinite(progress, `the loss after step ${progress.step} is ${loss}`);
+      const named = await firstNotFinite(engine.model.readWeights());
+      const where =
+        named === undefined ? 'all weights are finite, what they compute is not' : `"${named}" is not finite`;
+      throw notFinite(progress, `the loss after step ${progress.step} is ${loss}: ${where}`);
     }
   }
   try {

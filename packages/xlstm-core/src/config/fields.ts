@@ -1,5 +1,5 @@
 import { ConfigError } from '@xlstm/device';
-import { closest } from 'fastest-levenshtein';
+import { closest, distance } from 'fastest-levenshtein';
 
 /** A configuration object as it stands in a file: published field names in snake_case. */
 export type RawFields = Readonly<Record<string, unknown>>;
@@ -69,13 +69,17 @@ export class Fields {
     for (const name of names) this.#known.add(name);
   }
 
-  /** @throws ConfigError for a field that nobody asked for; it names the nearest one that is known. */
+  /** @throws ConfigError for a field that nobody asked for; it names the nearest one, or all that are known. */
   refuseUnknown(): void {
     for (const name of Object.keys(this.#raw)) {
       if (this.#known.has(name)) continue;
-      throw new ConfigError(
-        `config: ${this.#at(name)} is not a known field; did you mean ${closest(name, [...this.#known])}?`,
-      );
+      const known = [...this.#known];
+      const nearest = closest(name, known);
+      const advice =
+        distance(name, nearest) <= Math.max(2, name.length / 3)
+          ? `did you mean ${nearest}?`
+          : `the fields here are ${known.sort().join(', ')}`;
+      throw new ConfigError(`config: ${this.#at(name)} is not a known field; ${advice}`);
     }
   }
 

@@ -18,7 +18,7 @@ async function heapAfterCollection(): Promise<number> {
 
 await describeDevices('memory', (device, kind) => {
   // A software adapter takes milliseconds for each.
-  const READS = device.info.software ? 10_000 : 20_000;
+  const READS = device.info.software ? 3000 : 20_000;
   it(`${READS} reads leave nothing behind`, { timeout: 300_000 }, async () => {
     const y = device.from('fp32', Float32Array.of(0));
     const readMany = async (count: number) => {
@@ -34,7 +34,7 @@ await describeDevices('memory', (device, kind) => {
     const grown = (await heapAfterCollection()) - before;
     y.dispose();
     // One retained promise with its closures takes some 200 bytes.
-    expect(grown, `${kind} grew by ${grown} bytes`).toBeLessThan(60 * READS);
+    expect(grown, `${kind} grew by ${grown} bytes`).toBeLessThan(500_000);
   });
 
   it('many reads at once all arrive, in order', async () => {
