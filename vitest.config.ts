@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { shaderText } from '@xlstm-tooling/shader-text';
 import { defineConfig } from 'vitest/config';
 
@@ -11,6 +12,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // Software adapters and Chromium take whole cores, and gigabytes.
+    maxWorkers: Math.max(2, Math.min(4, availableParallelism())),
   },
 });
