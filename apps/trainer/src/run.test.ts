@@ -135,7 +135,7 @@ describe('xlstm-train', () => {
     expect(await readdir(join(outDir, 'checkpoints'))).toEqual(['step-00000010', 'step-00000012']);
   });
 
-  it('learns parity with an sLSTM block, far beyond the lengths it saw', { timeout: 120_000 }, async () => {
+  it('learns parity with an sLSTM block, far beyond the lengths it saw, and not with an mLSTM alone', { timeout: 120_000 }, async () => {
     const folder = fresh();
     const { config, outDir } = await smallRun(folder);
     const lines = [
@@ -154,6 +154,10 @@ describe('xlstm-train', () => {
     expect((await train(['--config', config])).code).toBe(0);
     const { accuracy } = (await readMetrics(outDir)).at(-1)!;
     expect(accuracy!['10-40']).toBeGreaterThanOrEqual(0.99);
+    // An mLSTM alone has no state to track it with.
+    const without = ['model.slstm_at=[]', 'model.slstm_block=', 'model.mlstm_block={ mlstm: { num_heads: 2 } }'];
+    expect((await train(['--config', config, '--force', ...without])).code).toBe(0);
+    expect((await readMetrics(outDir)).at(-1)!.accuracy!['10-40']).toBeLessThan(0.65);
   });
 
   it('keeps the best model apart, also when later ones are worse', async () => {
