@@ -135,7 +135,9 @@ describe('xlstm-train', () => {
     expect(await readdir(join(outDir, 'checkpoints'))).toEqual(['step-00000010', 'step-00000012']);
   });
 
-  it('learns parity with an sLSTM block, far beyond the lengths it saw, and not with an mLSTM alone', { timeout: 120_000 }, async () => {
+  it('learns parity with an sLSTM block, far beyond the lengths it saw, and not with an mLSTM alone', {
+    timeout: 120_000,
+  }, async () => {
     const folder = fresh();
     const { config, outDir } = await smallRun(folder);
     const lines = [

@@ -39,10 +39,7 @@ async function failuresOf(spec: KernelSpec, testCase: KernelCase, device: Device
   }
 }
 
-/** Cases that a form is tried with here: Node tries all of them with the same compilers, what differs are adapters and limits. */
-const CASES_OF_A_FORM = 2;
-
-/** Runs a spec's first cases in every form that the device can run. */
+/** Runs one of a spec's cases in every form that the device can run: Node tries them all with the same compilers. */
 export async function runSpec(spec: KernelSpec, device: Device): Promise<KernelOutcome> {
   const declared = spec.backends.webgpu;
   if (declared !== true) return { variants: [], launches: 0, failures: [], missing: declared };
@@ -53,11 +50,11 @@ export async function runSpec(spec: KernelSpec, device: Device): Promise<KernelO
   const failures: string[] = [];
   let launches = 0;
   for (const variant of variants) {
-    const cases = spec.cases.filter((testCase) => fits(spec, variant, testCase));
-    for (const testCase of cases.slice(0, CASES_OF_A_FORM)) {
-      launches++;
-      failures.push(...(await failuresOf(spec, testCase, device, variant)));
-    }
+    const cases = spec.cases.filter((each) => fits(spec, variant, each));
+    const testCase = cases[cases.length >> 1];
+    if (!testCase) continue;
+    launches++;
+    failures.push(...(await failuresOf(spec, testCase, device, variant)));
   }
   return { variants, launches, failures };
 }
