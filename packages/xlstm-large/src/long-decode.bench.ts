@@ -1,8 +1,9 @@
 import type { Device } from '@xlstm/device';
 import type { Bench } from '@xlstm-tooling/kernel-harness';
-import { parseConfig } from './config.ts';
+import type { XlstmLargeConfig } from './config.ts';
 import { generateTokens } from './generate.ts';
 import { randomXlstmLarge } from './random-weights.ts';
+import { STORIES, shapeOf } from './testing/bench-models.ts';
 
 const TOKENS = 10_000;
 /** A software adapter takes a second for a thousand tokens of a small shape, or ten where others use the machine. */
@@ -11,8 +12,7 @@ const WINDOWS = 10;
 /** How much memory may come in the second half, in MiB: a token that left 10 KiB behind would be more. */
 const SLACK = 48;
 
-const STORIES = { hidden_size: 256, num_heads: 4, num_hidden_layers: 6, vocab_size: 4096 };
-const SMALL = { hidden_size: 64, num_heads: 2, num_hidden_layers: 2, vocab_size: 512 };
+const SMALL = shapeOf({ hidden_size: 64, num_heads: 2, num_hidden_layers: 2, vocab_size: 512 });
 
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
@@ -23,8 +23,7 @@ interface Window {
   buffers: number;
 }
 
-async function decode(device: Device, shape: Record<string, number>, tokens: number): Promise<Window[]> {
-  const config = parseConfig({ model_type: 'xlstm', ...shape }, 'huggingface');
+async function decode(device: Device, config: XlstmLargeConfig, tokens: number): Promise<Window[]> {
   const model = await randomXlstmLarge(device, config, { dtype: 'bf16' });
   const windows: Window[] = [];
   let times: number[] = [];

@@ -1,10 +1,10 @@
-import { Arena, type Device, type ProfiledDispatch } from '@xlstm/device';
+import { Arena, type Device } from '@xlstm/device';
 import { Scope } from '@xlstm/tensor';
 import type { Bench } from '@xlstm-tooling/kernel-harness';
 import type { XLSTMLarge } from './model.ts';
 import { pieceLength, prefill, uploadPiece } from './prefill.ts';
 import { randomXlstmLarge } from './random-weights.ts';
-import { idsOf, logitsOf, requireLogits, SEVEN_B, STORIES, withGateModel } from './testing/bench-models.ts';
+import { byKernel, idsOf, logitsOf, requireLogits, SEVEN_B, STORIES, withGateModel } from './testing/bench-models.ts';
 
 /** Gate: products of fp16 operands must give what float32 ones do, within fp16's rounding. */
 async function checkMixed(model: XLSTMLarge): Promise<number> {
@@ -41,12 +41,7 @@ async function profile(
   }, 'prefill piece');
   try {
     await program.profile();
-    const sums = new Map<string, { milliseconds: number; count: number }>();
-    for (const { kernel, milliseconds } of (await program.profile()) as readonly ProfiledDispatch[]) {
-      const sum = sums.get(kernel) ?? { milliseconds: 0, count: 0 };
-      sums.set(kernel, { milliseconds: sum.milliseconds + milliseconds, count: sum.count + 1 });
-    }
-    return [...sums].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);
+    return byKernel(await program.profile());
   } finally {
     program.dispose();
     state.dispose();

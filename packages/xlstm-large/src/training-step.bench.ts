@@ -1,20 +1,8 @@
-import type { Device, ProfiledDispatch } from '@xlstm/device';
+import type { Device } from '@xlstm/device';
 import type { Bench } from '@xlstm-tooling/kernel-harness';
-import { parseConfig } from './config.ts';
 import { newXlstmLarge } from './initialise.ts';
+import { byKernel, STORIES } from './testing/bench-models.ts';
 import { TrainingStep } from './training-step.ts';
-
-const STORIES = { model_type: 'xlstm', hidden_size: 256, num_heads: 4, num_hidden_layers: 6, vocab_size: 4096 };
-
-/** Milliseconds of each kernel in one step, the longest first. */
-function byKernel(dispatches: readonly ProfiledDispatch[]): [string, { milliseconds: number; count: number }][] {
-  const sums = new Map<string, { milliseconds: number; count: number }>();
-  for (const { kernel, milliseconds } of dispatches) {
-    const sum = sums.get(kernel) ?? { milliseconds: 0, count: 0 };
-    sums.set(kernel, { milliseconds: sum.milliseconds + milliseconds, count: sum.count + 1 });
-  }
-  return [...sums].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);
-}
 
 /** Ids that a model can learn: each follows from the one before. */
 function batchOf(batch: number, length: number, step: number): { tokens: Int32Array; targets: Int32Array } {
@@ -40,7 +28,7 @@ const bench: Bench = {
     const slow = device.kind === 'cpu' || device.info.software;
     const [batch, length, steps] = slow ? [2, 64, 2] : [64, 512, 10];
     for (const recompute of [false, true]) {
-      const model = await newXlstmLarge(device, parseConfig(STORIES, 'huggingface'), { seed: 1 });
+      const model = await newXlstmLarge(device, STORIES, { seed: 1 });
       const before = device.liveBuffers().bytes;
       const step = new TrainingStep(model, { batch, length, recompute, lr: 1e-3, maxGradNorm: 0.5 });
       try {

@@ -1,7 +1,7 @@
 import type { Binding, Device, DeviceKind, Kernel, ParamType } from '@xlstm/device';
 import { describe, expect, it } from 'vitest';
 import { isRequired, testDevices } from './devices.ts';
-import { Random } from './random.ts';
+import { fitsForm } from './fitting-cases.ts';
 import { runCase } from './run-case.ts';
 import type { KernelCase, KernelSpec } from './spec.ts';
 
@@ -47,14 +47,9 @@ function casesOf(
   device: Device,
 ): readonly KernelCase[] {
   if (device.kind !== 'webgpu') return spec.cases;
-  const fits = (name: string, { params, buffers }: KernelCase): boolean => {
-    const form = spec.kernel.webgpu?.find((each) => each.name === name);
-    const dtypes = Object.fromEntries(Object.entries(buffers(new Random(1))).map(([key, each]) => [key, each?.dtype]));
-    return form?.fits?.({ params, dtypes }) !== false;
-  };
-  const possible = spec.cases.filter((each) => fits(variant, each));
+  const possible = spec.cases.filter((each) => fitsForm(spec, variant, each));
   if (!device.info.software) return possible;
-  const chosen = possible.filter((each) => variants.find((name) => fits(name, each)) === variant);
+  const chosen = possible.filter((each) => variants.find((name) => fitsForm(spec, name, each)) === variant);
   return [
     ...chosen,
     ...sample(

@@ -1,4 +1,4 @@
-import { Arena, type Device, type WeightDtype } from '@xlstm/device';
+import { Arena, type Device, type ProfiledDispatch, type WeightDtype } from '@xlstm/device';
 import { type Precision, Scope } from '@xlstm/tensor';
 import { compare } from '@xlstm-tooling/kernel-harness';
 import { parseConfig, type XlstmLargeConfig } from '../config.ts';
@@ -6,10 +6,12 @@ import type { XLSTMLarge } from '../model.ts';
 import { uploadPiece } from '../prefill.ts';
 import { randomXlstmLarge } from '../random-weights.ts';
 
-const xlstm = (shape: Record<string, number>) => parseConfig({ model_type: 'xlstm', ...shape }, 'huggingface');
+/** The configuration of a shape by Hugging Face's names, all else as published. */
+export const shapeOf = (shape: Record<string, number>): XlstmLargeConfig =>
+  parseConfig({ model_type: 'xlstm', ...shape }, 'huggingface');
 
 /** The published model of 7 billion parameters. */
-export const SEVEN_B: XlstmLargeConfig = xlstm({
+export const SEVEN_B: XlstmLargeConfig = shapeOf({
   hidden_size: 4096,
   num_heads: 8,
   num_hidden_layers: 32,
@@ -17,7 +19,7 @@ export const SEVEN_B: XlstmLargeConfig = xlstm({
 });
 
 /** The built-in model. */
-export const STORIES: XlstmLargeConfig = xlstm({
+export const STORIES: XlstmLargeConfig = shapeOf({
   hidden_size: 256,
   num_heads: 4,
   num_hidden_layers: 6,
@@ -70,4 +72,14 @@ export function requireLogits(what: string, actual: Float32Array, expected: Floa
   const result = compare(actual, expected, { relativeRms, atol: 20 * relativeRms * scale, rtol: 10 * relativeRms });
   if (!result.pass) throw new Error(`${what}: relative RMS ${result.relativeRms} of the logits; not timing it`);
   return result.relativeRms;
+}
+
+/** Milliseconds of each kernel, the longest first. */
+export function byKernel(dispatches: readonly ProfiledDispatch[]): [string, { milliseconds: number; count: number }][] {
+  const sums = new Map<string, { milliseconds: number; count: number }>();
+  for (const { kernel, milliseconds } of dispatches) {
+    const sum = sums.get(kernel) ?? { milliseconds: 0, count: 0 };
+    sums.set(kernel, { milliseconds: sum.milliseconds + milliseconds, count: sum.count + 1 });
+  }
+  return [...sums].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);
 }

@@ -1,5 +1,5 @@
 import type { Device } from '@xlstm/device';
-import { type KernelCase, type KernelSpec, Random, runCase } from '@xlstm-tooling/kernel-harness';
+import { fitsForm, type KernelCase, type KernelSpec, runCase } from '@xlstm-tooling/kernel-harness';
 
 /** What came of a kernel on one device. */
 export interface KernelOutcome {
@@ -10,16 +10,6 @@ export interface KernelOutcome {
   failures: readonly string[];
   /** Why the kernel has no WGSL, or no form for this adapter, where its spec says so. */
   missing?: string;
-}
-
-function fits(spec: KernelSpec, variant: string, testCase: KernelCase): boolean {
-  const form = spec.kernel.webgpu?.find(({ name }) => name === variant);
-  if (!form?.fits) return true;
-  const buffers = Object.entries(testCase.buffers(new Random(1)));
-  return form.fits({
-    params: testCase.params,
-    dtypes: Object.fromEntries(buffers.map(([name, buffer]) => [name, buffer?.dtype])),
-  });
 }
 
 async function failuresOf(spec: KernelSpec, testCase: KernelCase, device: Device, variant?: string): Promise<string[]> {
@@ -50,7 +40,7 @@ export async function runSpec(spec: KernelSpec, device: Device): Promise<KernelO
   const failures: string[] = [];
   let launches = 0;
   for (const variant of variants) {
-    const cases = spec.cases.filter((each) => fits(spec, variant, each));
+    const cases = spec.cases.filter((each) => fitsForm(spec, variant, each));
     const testCase = cases[cases.length >> 1];
     if (!testCase) continue;
     launches++;

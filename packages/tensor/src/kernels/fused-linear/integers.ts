@@ -1,6 +1,7 @@
 import type { LaunchFacts, WebGpuLimits, WebGpuVariant } from '@xlstm/device';
 import { expandLoops } from '../../expand-loops.ts';
 import { spread } from '../../grid.ts';
+import bindingsText from './bindings.wgsl';
 import template from './kernel.integers.template.wgsl';
 import sharedText from './shared.wgsl';
 import { type bindings, EPILOGUES, PROLOGUES, type params } from './signature.ts';
@@ -50,7 +51,7 @@ export function integersVariant(name: string, plan: IntegersPlan): Variant {
   const counts = { ROW_COUNT: rows, DEPTH: depth, PAIRS: 16 / bits };
   return {
     name,
-    code: `enable subgroups;\n${sharedText}\n${constants.join('')}${expandLoops(template, counts)}`,
+    code: `enable subgroups;\n${sharedText}\n${bindingsText}\n${constants.join('')}${expandLoops(template, counts)}`,
     needs: {
       features: ['subgroups'],
       packedDot: true,

@@ -1,20 +1,11 @@
 // The form for codes of 8 or 4 bits and one row of x, whose products are of integers: x as integers of 16 bits with a scale
 // for each block of 32, and `dot4I8Packed` on their upper and lower bytes. A sum of a chunk is exact; x is off by at most
-// 2^-16 of the largest magnitude in its block. Before this text: shared.wgsl, the layout's constants (integers.ts).
+// 2^-16 of the largest magnitude in its block. Before this text: shared.wgsl, bindings.wgsl, the layout's constants
+// (integers.ts).
 //
 // A subgroup makes ROW_COUNT weight rows, TURNS times; its lanes take every `size`-th chunk of 16 bytes. The first chunks are
 // asked for before x is made ready, and those of the next rows before the last sums are added up.
 // Loops up to ROW_COUNT, DEPTH and PAIRS are written out before this is compiled (expand-loops.ts).
-
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;      // [K / 4]
-@group(0) @binding(1) var<storage, read> gate: array<vec4<f32>>;   // for prologue 2
-@group(0) @binding(2) var<storage, read> norm: array<vec4<f32>>;   // [K / 4], the weight of the norm
-@group(0) @binding(3) var<storage, read> biases: array<f32>;
-@group(0) @binding(4) var<storage, read> weight: array<vec4<u32>>; // [rows, chunks]
-@group(0) @binding(5) var<storage, read> scales: array<u32>;       // [rows, K / group], two fp16 a word
-@group(0) @binding(6) var<storage, read> extra: array<vec4<f32>>;  // [E, K / 4]
-@group(0) @binding(7) var<storage, read_write> y: array<f32>;
-@group(0) @binding(8) var<uniform> params: Params;
 
 override K: u32 = 32;            // K, as a constant: loops along it are unrolled
 override SUBGROUPS: u32 = 64;    // subgroups there can be at most

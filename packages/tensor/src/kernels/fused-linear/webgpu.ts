@@ -1,5 +1,6 @@
 import { dtypeCode, type LaunchFacts, type WebGpuLimits, type WebGpuVariant } from '@xlstm/device';
 import { spread } from '../../grid.ts';
+import bindingsText from './bindings.wgsl';
 import { integersVariant } from './integers.ts';
 import plain from './kernel.plain.wgsl';
 import subgroups from './kernel.subgroups.wgsl';
@@ -66,7 +67,7 @@ export function vectorVariant(name: string, plan: VectorPlan): Variant {
     Math.max(1, Math.min(plan.groups, Math.floor(threads / limits.maxSubgroupSize)));
   return {
     name,
-    code: `enable subgroups;\n${sharedText}\n${vectors}\n${rowsText(plan)}\n${subgroups}`,
+    code: `enable subgroups;\n${sharedText}\n${bindingsText}\n${vectors}\n${rowsText(plan)}\n${subgroups}`,
     needs: {
       features: ['subgroups'],
       minSubgroupSize: 4,
